@@ -11,8 +11,10 @@ set(SYNCLINE_WARNINGS
     # Designated initialisers that leave the rest at its default are our way to pass options.
     -Wno-missing-field-initializers)
 
-# The flags of `checked` that the compiler (or linker) knows, in `out`.
+# Those of the flags that the compiler (or linker) takes without a word, in `out`.
 function(syncline_probe_flags out kind)
+  set(CMAKE_REQUIRED_QUIET ON)
+  set(CMAKE_REQUIRED_FLAGS -Werror)
   set(known)
   foreach(flag IN LISTS ARGN)
     string(MAKE_C_IDENTIFIER "SYNCLINE_HAS${flag}" variable)
@@ -33,14 +35,12 @@ set(SYNCLINE_HARDENING_LINK_FLAGS)
 if(SYNCLINE_HARDENING)
   # After the OpenSSF guide for C and C++. Left out: -z nodlopen, for language
   # bindings load the library at run time.
-  set(CMAKE_REQUIRED_QUIET ON)
   syncline_probe_flags(SYNCLINE_HARDENING_COMPILE_FLAGS COMPILER
     -fstrict-flex-arrays=3 -fstack-clash-protection -fstack-protector-strong -fcf-protection=full
     -mbranch-protection=standard -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
     -ftrivial-auto-var-init=zero -Werror=format-security -Wtrampolines -Wbidi-chars=any)
   syncline_probe_flags(SYNCLINE_HARDENING_LINK_FLAGS LINKER
     -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -Wl,--no-copy-dt-needed-entries)
-  unset(CMAKE_REQUIRED_QUIET)
 endif()
 
 function(syncline_private_flags target)
