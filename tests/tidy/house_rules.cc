@@ -193,19 +193,19 @@ class Checker {
   void check_include(const Include& include) {
     const auto name = include.name;
     const auto target = first_folder(name);
+    const auto mine = rank(folder_);
+    const auto its = rank(target);
+    const bool aside = is_one_of(target, {"tests", "demos", "bench"});
     if (include.quoted) {
-      const auto mine = rank(folder_);
-      const auto its = rank(target);
       if (mine && its && *its > *mine) report("points the wrong way: " + std::string(name));
-      if (is_one_of(target, {"tests", "demos", "bench"}) && target != folder_) {
+      if (aside && target != folder_) {
         report("nothing includes " + std::string(target) + "/: " + std::string(name));
       }
-      if (!its && !is_one_of(target, {"tests", "demos", "bench"})) {
-        report("quotes are for the house's own headers, from the root: " + std::string(name));
-      }
+      if (target.empty()) report("own headers are named from the root: " + std::string(name));
     }
     check_owner(name);
-    if (folder_ == "crdt" && !include.quoted && !is_standard(name) && name != "tl/expected.hpp") {
+    const bool own = include.quoted && (its || aside || target.empty());
+    if (folder_ == "crdt" && !own && !is_standard(name) && name != "tl/expected.hpp") {
       report("crdt/ includes only std and tl/expected: " + std::string(name));
     }
     if (is_pure_room(folder_) && !include.quoted) check_pure_include(name);

@@ -83,6 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{"wire/codec.h", "#include <kj/common.h>", "no header shows"},
                       Planted{"crdt/dot.h", "#include <fmt/core.h>", "only std"},
                       Planted{"crdt/dot.h", "#include <absl/container/btree_map.h>", "only std"},
+                      Planted{"crdt/dot.h", "#include \"absl/hash/hash.h\"", "only std"},
                       Planted{"crdt/hlc.h", "#include <random>", "no thread"},
                       Planted{"sync/engine.h", "#include <mutex>", "no thread"},
                       Planted{"sync/engine.cc", "#include <unistd.h>", "no thread"},

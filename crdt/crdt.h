@@ -1,0 +1,9 @@
+// Everything that syncline::crdt offers: the data types, used alone.
+#pragma once
+
+#include "crdt/causal_context.h"
+#include "crdt/dot.h"
+#include "crdt/error.h"
+#include "crdt/hlc.h"
+#include "crdt/value.h"
+#include "crdt/version.h"
