@@ -51,7 +51,7 @@ function(syncline_private_flags target)
   if(SYNCLINE_HARDENING)
     target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
     # The checked string functions need an optimising build.
-    target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>)
     target_link_options(${target} PRIVATE ${SYNCLINE_HARDENING_LINK_FLAGS})
   endif()
   set_target_properties(${target} PROPERTIES
