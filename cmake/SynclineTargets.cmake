@@ -22,7 +22,9 @@ function(syncline_library room)
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE_LINKS})
     set_target_properties(${target} PROPERTIES
       VERSION ${PROJECT_VERSION}
-      SOVERSION ${PROJECT_VERSION_MAJOR})
+      SOVERSION ${PROJECT_VERSION_MAJOR}
+      # Installed, a library finds the ones it builds upon beside it.
+      INSTALL_RPATH "$ORIGIN")
     syncline_private_flags(${target})
   else()
     set(scope INTERFACE)
