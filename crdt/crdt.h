@@ -2,8 +2,12 @@
 #pragma once
 
 #include "crdt/causal_context.h"
+#include "crdt/counter.h"
 #include "crdt/dot.h"
 #include "crdt/error.h"
 #include "crdt/hlc.h"
+#include "crdt/lww.h"
+#include "crdt/or_set.h"
 #include "crdt/value.h"
+#include "crdt/value_traits.h"
 #include "crdt/version.h"
