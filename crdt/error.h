@@ -53,8 +53,7 @@ inline tl::unexpected<Error> failure(Errc code, std::string detail) {
 // Ends the process with the place of a broken invariant of our own. On in
 // every build: a corrupt replica infects its peers. Bytes from outside must
 // never reach one.
-[[noreturn]] SYNCLINE_EXPORT void assertion_failed(const char* what, const char* file,
-                                                                   int line) noexcept;
+[[noreturn]] SYNCLINE_EXPORT void assertion_failed(const char* what, const char* file, int line) noexcept;
 
 }  // namespace syncline
 
