@@ -191,7 +191,7 @@ bool counter_add(A& access, Type type, std::string_view key, std::int64_t by) {
     return false;
   }
   total += amount;
-  access.put(slot, Payload{0, to_bytes(totals)});
+  access.put(slot, 0, std::string_view(to_bytes(totals)));
   return true;
 }
 
@@ -215,8 +215,8 @@ bool counter_reset(A& access, Type type, std::string_view key) {
       access.remove(open(floor_mark, self));
     } else if (counts) {
       const Totals& totals = part.share.totals;
-      access.put(open(floor_mark, part.owner),
-                 Payload{0, to_bytes(Totals{part.share.live, totals.plus, totals.minus})});
+      access.put(open(floor_mark, part.owner), 0,
+                 std::string_view(to_bytes(Totals{part.share.live, totals.plus, totals.minus})));
     }
   }
   return existed;

@@ -41,11 +41,12 @@ concept LeafReader = requires(R& reader, std::string_view leaf, void (*see)(cons
 //
 //   self()                    the actor that writes.
 //   hlc()                     the change's timestamp.
-//   key_buffer()              a string to build leaf keys in, reused so that writing needn't allocate.
+//   key_buffer()              a string to build keys and payloads in, reused so that writing needn't
+//                             allocate. Slots don't refer to it.
 //   open(leaf)                a slot: a cheap handle on the leaf, absent or not. It stays valid for
 //                             the life of the access, whatever is opened and written meanwhile.
 //   for_each_live(slot, see)  as above.
-//   put(slot, payload)        the row removes every live dot seen at the leaf and puts the payload
+//   put(slot, stamp, bytes)   the row removes every live dot seen at the leaf and puts the payload
 //                             under a fresh dot. Replaces an own pending row.
 //   remove(slot)              the row removes every live dot seen at the leaf. Makes no row if there
 //                             was none; returns whether there was any.
@@ -54,13 +55,13 @@ concept LeafReader = requires(R& reader, std::string_view leaf, void (*see)(cons
 // No writing during a scan: collect first.
 template <class A>
 concept LeafAccess = LeafReader<A> &&
-    requires(A& access, std::string_view leaf, void (*see)(const LiveDotView&), Payload payload,
+    requires(A& access, std::string_view leaf, void (*see)(const LiveDotView&), std::string_view bytes,
              Error error) {
   { access.self() } -> std::convertible_to<ActorId>;
   { access.hlc() } -> std::convertible_to<std::uint64_t>;
   { access.key_buffer() } -> std::same_as<std::string&>;
   access.for_each_live(access.open(leaf), see);
-  access.put(access.open(leaf), std::move(payload));
+  access.put(access.open(leaf), std::uint64_t{0}, bytes);
   { access.remove(access.open(leaf)) } -> std::same_as<bool>;
   access.fail(std::move(error));
 };

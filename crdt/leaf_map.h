@@ -119,7 +119,9 @@ class SYNCLINE_EXPORT LeafEdit {
   void scan(std::string_view prefix, Visit&& visit) const {
     state_.scan(prefix, visit);
   }
-  void put(const Slot& slot, Payload payload) { write(slot.leaf, std::move(payload)); }
+  void put(const Slot& slot, std::uint64_t stamp, std::string_view bytes) {
+    write(slot.leaf, Payload{stamp, std::string(bytes)});
+  }
   bool remove(const Slot& slot);
   void fail(Error error) {
     if (!error_) error_ = std::move(error);

@@ -16,12 +16,12 @@
 
 namespace syncline {
 
-// Writes `bytes` at the leaf. Without a timestamp the write is stamped
+// Writes `value` at the leaf. Without a timestamp the write is stamped
 // max(the change's HLC, greatest seen + 1), so it beats all that it saw. With a
 // caller's timestamp it changes nothing unless that is above the greatest seen.
 // Returns whether a row was made. Fails with `invalid_argument` on a timestamp of 2^62 or more.
 template <LeafAccess A>
-bool lww_put(A& access, std::string_view leaf, std::string bytes,
+bool lww_put(A& access, std::string_view leaf, const Value& value,
              std::optional<std::uint64_t> timestamp = std::nullopt) {
   if (timestamp && *timestamp >= Hlc::stamp_max) {
     access.fail(Error{Errc::invalid_argument, "timestamps of callers must be below 2^62"});
@@ -40,8 +40,12 @@ bool lww_put(A& access, std::string_view leaf, std::string bytes,
     const bool beatable = seen.dot.counter != pending_counter && seen.stamp != ~std::uint64_t{0};
     stamp = std::max(stamp, seen.stamp + (beatable ? 1 : 0));
   });
-  if (above_all) access.put(slot, Payload{stamp, std::move(bytes)});
-  return above_all;
+  if (!above_all) return false;
+  std::string& bytes = access.key_buffer();
+  bytes.clear();
+  value.append_bytes(bytes);
+  access.put(slot, stamp, std::string_view(bytes));
+  return true;
 }
 
 // The value of a register among its live dots; nothing if there is none. Dots
@@ -79,8 +83,7 @@ std::optional<Value> lww_get(R& reader, std::string_view leaf) {
 template <LeafAccess A>
 bool register_set(A& access, std::string_view key, const Value& value,
                   std::optional<std::uint64_t> timestamp = std::nullopt) {
-  return lww_put(access, build_leaf_key(access.key_buffer(), key, Type::lww_register, {}), value.to_bytes(),
-                 timestamp);
+  return lww_put(access, build_leaf_key(access.key_buffer(), key, Type::lww_register, {}), value, timestamp);
 }
 
 // Removes the value as far as it was seen. Returns whether there was any.
@@ -100,8 +103,7 @@ std::optional<Value> register_get(R& reader, std::string_view key) {
 template <LeafAccess A>
 bool map_set(A& access, std::string_view key, std::string_view field, const Value& value,
              std::optional<std::uint64_t> timestamp = std::nullopt) {
-  return lww_put(access, build_leaf_key(access.key_buffer(), key, Type::lww_map, field), value.to_bytes(),
-                 timestamp);
+  return lww_put(access, build_leaf_key(access.key_buffer(), key, Type::lww_map, field), value, timestamp);
 }
 
 // Removes a field as far as it was seen: a concurrent write survives. Returns whether it was there.

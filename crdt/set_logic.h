@@ -6,8 +6,6 @@
 // OR-set of Bieniusa et al., "An Optimized Conflict-free Replicated Set", 2012).
 #pragma once
 
-#include <utility>
-
 #include "crdt/leaf_access.h"
 
 namespace syncline {
@@ -16,7 +14,7 @@ namespace syncline {
 // it must survive a concurrent remove.
 template <LeafAccess A>
 void set_insert(A& access, std::string_view key, std::string_view element) {
-  access.put(access.open(build_leaf_key(access.key_buffer(), key, Type::or_set, element)), Payload{});
+  access.put(access.open(build_leaf_key(access.key_buffer(), key, Type::or_set, element)), 0, {});
 }
 
 // Removes an element as far as it was seen. Returns whether it was there.
