@@ -1,0 +1,205 @@
+#include "wire/body.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "crdt/leaf_key.h"
+
+namespace syncline {
+namespace {
+
+// Digits at the end of every leaf key, left out on the wire.
+constexpr std::size_t leaf_end_bytes = 2;
+
+void put_u64(std::string& out, std::uint64_t value) {
+  const std::uint64_t little = column::little_endian(value);
+  out.append(reinterpret_cast<const char*>(&little), sizeof little);  // Bytes as characters.
+}
+
+std::uint64_t u64_at(std::string_view bytes, std::size_t at) {
+  std::uint64_t little = 0;
+  std::memcpy(&little, bytes.data() + at, sizeof little);
+  return column::little_endian(little);
+}
+
+enum StatusFlags : std::uint64_t { has_definitions = 1, has_digests = 2, wants_reply = 4 };
+constexpr unsigned status_flag_bits = 3;
+
+}  // namespace
+
+bool is_leaf_key(std::string_view bytes) {
+  const auto take_escaped = [&bytes] {
+    for (;;) {
+      const std::size_t at = bytes.find('\x00');
+      if (at == std::string_view::npos || at + 1 >= bytes.size()) return false;
+      const char mark = bytes[at + 1];
+      bytes.remove_prefix(at + 2);
+      if (mark == '\x01') return true;
+      if (mark != '\xff') return false;
+    }
+  };
+  if (!take_escaped()) return false;
+  std::size_t depth = 0;
+  do {
+    if (bytes.empty() || bytes.front() == '\x00' || depth++ == leaf_depth_max) return false;
+    bytes.remove_prefix(1);
+    if (!take_escaped()) return false;
+  } while (!bytes.empty());
+  return true;
+}
+
+Result<std::uint32_t> to_index(std::uint64_t value, const char* what) {
+  if (value > std::numeric_limits<std::uint32_t>::max()) {
+    return failure(Errc::malformed, std::string(what) + ": index over 32 bits");
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+Result<KeyspaceStream*> stream_of(std::uint64_t keyspace, KeyspaceStreams& streams,
+                                  const WireLimits& limits) {
+  if (keyspace >= limits.list_entries_max) return failure(Errc::limit, "keyspace: index beyond any list");
+  return &streams[static_cast<std::uint32_t>(keyspace)];
+}
+
+void put_definitions(std::string& out, const std::vector<ActorId>& definitions, KeyspaceStream& stream) {
+  put_varint(out, definitions.size());
+  for (const ActorId& actor : definitions) out.append(actor.view());
+  stream.last.resize(stream.last.size() + definitions.size());
+}
+
+Result<void> take_definitions(ByteReader& in, std::vector<ActorId>& definitions, KeyspaceStream& stream,
+                              const WireLimits& limits) {
+  const auto count = in.varint();
+  if (!count) return failure(Errc::malformed, "definitions: no count");
+  if (*count > limits.list_entries_max) return failure(Errc::limit, "definitions: too many");
+  const auto bytes = in.take(*count * ActorId::size_bytes);
+  if (!bytes) return failure(Errc::malformed, "definitions: cut short");
+  definitions.resize(static_cast<std::size_t>(*count));
+  for (std::size_t i = 0; i < definitions.size(); ++i) {
+    std::memcpy(definitions[i].bytes.data(), bytes->data() + i * ActorId::size_bytes, ActorId::size_bytes);
+  }
+  stream.last.resize(stream.last.size() + definitions.size());
+  return {};
+}
+
+void put_version(std::string& out, const std::vector<IndexedDot>& version) {
+  put_varint(out, version.size());
+  for (const IndexedDot& entry : version) {
+    put_varint(out, entry.actor);
+    put_varint(out, entry.counter);
+  }
+}
+
+Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, const WireLimits& limits) {
+  const auto count = in.varint();
+  if (!count) return failure(Errc::malformed, "version: no count");
+  if (*count > limits.list_entries_max) return failure(Errc::limit, "version: too many entries");
+  if (*count * 2 > in.left()) return failure(Errc::malformed, "version: cut short");
+  version.resize(static_cast<std::size_t>(*count));
+  for (IndexedDot& entry : version) {
+    const auto actor = in.varint();
+    const auto counter = in.varint();
+    if (!actor || !counter) return failure(Errc::malformed, "version: cut short");
+    const auto index = to_index(*actor, "version");
+    if (!index) return tl::unexpected(index.error());
+    if (*counter == 0) return failure(Errc::malformed, "version: counter zero");
+    entry = {*index, *counter};
+  }
+  return {};
+}
+
+void put_digests(std::string& out, const DigestPair& digests) {
+  for (const Digest& digest : {digests.context, digests.state}) {
+    put_u64(out, digest.low);
+    put_u64(out, digest.high);
+  }
+}
+
+Result<void> take_digests(ByteReader& in, DigestPair& digests) {
+  const auto bytes = in.take(32);
+  if (!bytes) return failure(Errc::malformed, "digests: cut short");
+  digests = {{u64_at(*bytes, 0), u64_at(*bytes, 8)}, {u64_at(*bytes, 16), u64_at(*bytes, 24)}};
+  return {};
+}
+
+void put_status(std::string& out, const Status& status, KeyspaceStreams& streams) {
+  std::uint64_t flags = std::uint64_t{status.keyspace} << status_flag_bits;
+  if (!status.definitions.empty()) flags |= has_definitions;
+  if (status.has_digests) flags |= has_digests;
+  if (status.reply) flags |= wants_reply;
+  put_varint(out, flags);
+  if (!status.definitions.empty()) put_definitions(out, status.definitions, streams[status.keyspace]);
+  put_version(out, status.version);
+  if (status.has_digests) put_digests(out, status.digests);
+}
+
+Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams& streams,
+                         const WireLimits& limits) {
+  ByteReader in(body);
+  const auto flags = in.varint();
+  if (!flags) return failure(Errc::malformed, "status: empty");
+  const auto stream = stream_of(*flags >> status_flag_bits, streams, limits);
+  if (!stream) return tl::unexpected(stream.error());
+  status.keyspace = static_cast<std::uint32_t>(*flags >> status_flag_bits);
+  status.reply = (*flags & wants_reply) != 0;
+  status.has_digests = (*flags & has_digests) != 0;
+  if ((*flags & has_definitions) != 0) {
+    if (auto ok = take_definitions(in, status.definitions, **stream, limits); !ok) return ok;
+  }
+  if (auto ok = take_version(in, status.version, limits); !ok) return ok;
+  if (status.has_digests) {
+    if (auto ok = take_digests(in, status.digests); !ok) return ok;
+  }
+  if (in.left() != 0) return failure(Errc::malformed, "status: bytes left over");
+  return {};
+}
+
+void put_want(std::string& out, const Want& want, KeyspaceStreams& streams) {
+  put_definitions(out, want.definitions, streams[want.keyspace]);
+  put_version(out, want.version);
+  if (!want.has_resume) return;
+  put_version(out, want.resume.base);
+  put_version(out, want.resume.start);
+}
+
+Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& streams,
+                       const WireLimits& limits) {
+  const auto stream = stream_of(want.keyspace, streams, limits);
+  if (!stream) return tl::unexpected(stream.error());
+  ByteReader in(body);
+  if (auto ok = take_definitions(in, want.definitions, **stream, limits); !ok) return ok;
+  if (auto ok = take_version(in, want.version, limits); !ok) return ok;
+  if (want.has_resume) {
+    if (auto ok = take_version(in, want.resume.base, limits); !ok) return ok;
+    if (auto ok = take_version(in, want.resume.start, limits); !ok) return ok;
+  }
+  if (in.left() != 0) return failure(Errc::malformed, "want: bytes left over");
+  return {};
+}
+
+void LeafWriter::add(std::string_view leaf) {
+  SYNCLINE_ASSERT(leaf.size() > leaf_end_bytes &&
+                  leaf.ends_with(std::string_view("\x00\x01", leaf_end_bytes)));
+  const std::string_view sent = leaf.substr(0, leaf.size() - leaf_end_bytes);
+  std::size_t shared = 0;
+  if (form_ == ColumnForm::compact) {
+    const std::size_t most = std::min(sent.size(), previous_.size());
+    shared = static_cast<std::size_t>(
+        std::mismatch(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(most), previous_.begin())
+            .first -
+        sent.begin());
+  }
+  shared_.push_back(shared);
+  lengths_.push_back(sent.size());
+  rest_.append(sent.substr(shared));
+  key_bytes_ += leaf.size();
+  previous_ = leaf;
+}
+
+void LeafWriter::put(std::string& out) const {
+  put_column(out, shared_, form_);
+  put_column(out, lengths_, form_);
+  out.append(rest_);
+}
+
+}  // namespace syncline

@@ -1,0 +1,174 @@
+// The columnar bodies of messages. Private to the codec.
+//
+// Each put_*() appends a body, each take_*() reads one of unknown origin and
+// fails with `malformed` or `limit`. Memory is taken only after counts were
+// checked against the bytes that are there.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crdt/bytes.h"
+#include "crdt/error.h"
+#include "wire/codec.h"
+#include "wire/column.h"
+#include "wire/message.h"
+
+namespace syncline {
+
+// What successive messages of one keyspace, in one direction of one
+// connection, are coded against. Both ends change it alike.
+struct KeyspaceStream {
+  std::string leaf;                 // Of the last row pushed.
+  std::uint64_t hlc = 0;            // Of the last change pushed.
+  std::vector<std::uint64_t> last;  // By defined actor: the last counter pushed, 0 for none.
+
+  // Counters of actors that were never defined aren't remembered, so that
+  // memory stays below what was received.
+  std::uint64_t last_of(std::uint32_t actor) const { return actor < last.size() ? last[actor] : 0; }
+  void set_last(std::uint32_t actor, std::uint64_t counter) {
+    if (actor < last.size()) last[actor] = counter;
+  }
+};
+
+using KeyspaceStreams = std::map<std::uint32_t, KeyspaceStream>;
+
+// The stream of a keyspace that came from outside: `limit` if its index is beyond any list.
+Result<KeyspaceStream*> stream_of(std::uint64_t keyspace, KeyspaceStreams& streams, const WireLimits& limits);
+
+// What the views of a decoded message point into.
+struct MessageStorage {
+  std::vector<std::uint64_t> words;  // The joined frames, behind a segment table.
+  std::string keys;
+  std::string dead_keys;
+  std::vector<IndexedDot> dots;
+  std::vector<RowView> rows;
+  std::vector<IndexedLiveDot> live;
+};
+
+void put_push(std::string& out, const Push& push, KeyspaceStreams& streams, const WireLimits& limits);
+Result<void> take_push(std::string_view body, Push& push, MessageStorage& storage, KeyspaceStreams& streams,
+                       const WireLimits& limits);
+
+// Everything of a chunk but keyspace, pass, number and flags, which stand in its struct.
+void put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams, const WireLimits& limits);
+Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& storage,
+                        KeyspaceStreams& streams, const WireLimits& limits);
+
+void put_status(std::string& out, const Status& status, KeyspaceStreams& streams);
+Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams& streams,
+                         const WireLimits& limits);
+
+// Definitions, version and, if there is one, base and start of the resume point.
+void put_want(std::string& out, const Want& want, KeyspaceStreams& streams);
+Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& streams, const WireLimits& limits);
+
+// Whether parse_leaf_key() would take `bytes`, found out without memory.
+bool is_leaf_key(std::string_view bytes);
+
+// Parts that several bodies have.
+
+void put_definitions(std::string& out, const std::vector<ActorId>& definitions, KeyspaceStream& stream);
+Result<void> take_definitions(ByteReader& in, std::vector<ActorId>& definitions, KeyspaceStream& stream,
+                              const WireLimits& limits);
+
+void put_version(std::string& out, const std::vector<IndexedDot>& version);
+Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, const WireLimits& limits);
+
+void put_digests(std::string& out, const DigestPair& digests);
+Result<void> take_digests(ByteReader& in, DigestPair& digests);
+
+// Narrows an index that came as a varint.
+Result<std::uint32_t> to_index(std::uint64_t value, const char* what);
+
+// How many elements and key bytes a body may still turn into: its share by the
+// limits. Taking more than is left says so and takes nothing.
+class Budget {
+ public:
+  Budget(std::size_t body_bytes, const WireLimits& limits)
+      : elements_(body_bytes * limits.elements_per_byte_max), key_bytes_(key_bytes_max(body_bytes, limits)) {}
+
+  [[nodiscard]] bool take_elements(std::uint64_t count) { return take(elements_, count); }
+  [[nodiscard]] bool take_key_bytes(std::uint64_t count) { return take(key_bytes_, count); }
+
+ private:
+  static std::size_t key_bytes_max(std::size_t body_bytes, const WireLimits& limits) {
+    return std::min(body_bytes * limits.key_bytes_per_byte_max + limits.leaf_key_bytes_max,
+                    limits.message_bytes_max);
+  }
+  static bool take(std::size_t& left, std::uint64_t count) {
+    if (count > left) return false;
+    left -= static_cast<std::size_t>(count);
+    return true;
+  }
+
+  std::size_t elements_;
+  std::size_t key_bytes_;
+};
+
+// Front-coded leaf keys: for each the bytes shared with the one before, the
+// length without the last two, which are always the same, and then all the
+// rest of all keys.
+class LeafWriter {
+ public:
+  LeafWriter(std::string_view previous, ColumnForm form) : previous_(previous), form_(form) {}
+
+  // `leaf` must outlive the writer, as must the previous one.
+  void add(std::string_view leaf);
+  void put(std::string& out) const;
+  std::size_t key_bytes() const { return key_bytes_; }
+
+ private:
+  std::string_view previous_;
+  ColumnForm form_;
+  std::vector<std::uint64_t> shared_;
+  std::vector<std::uint64_t> lengths_;
+  std::string rest_;
+  std::size_t key_bytes_ = 0;
+};
+
+// Reads `count` keys into `arena`, which must be empty and stay as it is while
+// the views are used, and calls `each(view)` in order.
+template <class Each>
+Result<void> take_leaves(ByteReader& in, std::size_t count, std::string_view previous, Budget& budget,
+                         const WireLimits& limits, std::string& arena, const Each& each) {
+  std::vector<std::uint64_t> shared(count);
+  std::vector<std::uint64_t> lengths(count);
+  if (!take_column(in, shared) || !take_column(in, lengths)) {
+    return failure(Errc::malformed, "leaf keys: bad column");
+  }
+  std::size_t arena_bytes = 0;
+  for (const std::uint64_t length : lengths) {
+    if (length + 2 > limits.leaf_key_bytes_max) return failure(Errc::limit, "leaf key: too long");
+    arena_bytes += static_cast<std::size_t>(length) + 2;
+  }
+  if (!budget.take_key_bytes(arena_bytes)) return failure(Errc::limit, "leaf keys: too many bytes");
+  arena.resize(arena_bytes);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (shared[i] > previous.size() || shared[i] > lengths[i]) {
+      return failure(Errc::malformed, "leaf key: shares more than there is");
+    }
+    const auto kept = static_cast<std::size_t>(shared[i]);
+    const auto rest = in.take(lengths[i] - shared[i]);
+    if (!rest) return failure(Errc::malformed, "leaf key: cut short");
+    char* const key = arena.data() + at;
+    std::memcpy(key, previous.data(), kept);
+    std::memcpy(key + kept, rest->data(), rest->size());
+    key[kept + rest->size()] = '\x00';
+    key[kept + rest->size() + 1] = '\x01';
+    previous = {key, kept + rest->size() + 2};
+    at += previous.size();
+    if (!is_leaf_key(previous)) return failure(Errc::malformed, "leaf key: not one");
+    each(previous);
+  }
+  return {};
+}
+
+}  // namespace syncline

@@ -1,0 +1,285 @@
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "wire/body.h"
+
+namespace syncline {
+namespace {
+
+// Counters of leaves in key order: either as they are or as differences to the
+// one before, whichever is smaller. (Written in key order they run on; written
+// in any other order they are as good as random.)
+enum class Counters : std::uint8_t { plain = 0, differences = 1 };
+
+std::vector<std::uint64_t> differences(std::span<const std::uint64_t> values) {
+  std::vector<std::uint64_t> coded;
+  coded.reserve(values.size());
+  std::uint64_t before = 0;
+  for (const std::uint64_t value : values) coded.push_back(zigzag(value - std::exchange(before, value)));
+  return coded;
+}
+
+void put_counters(std::string& out, std::span<const std::uint64_t> counters, ColumnForm form) {
+  if (counters.empty()) return;
+  std::string plain;
+  put_column(plain, counters, form);
+  std::string coded;
+  put_column(coded, differences(counters), form);
+  const bool differ = coded.size() < plain.size();
+  out.push_back(static_cast<char>(differ ? Counters::differences : Counters::plain));
+  out.append(differ ? coded : plain);
+}
+
+bool take_counters(ByteReader& in, std::span<std::uint64_t> counters) {
+  if (counters.empty()) return true;
+  const auto how = in.take(1);
+  if (!how || !take_column(in, counters)) return false;
+  if (how->front() == static_cast<char>(Counters::plain)) return true;
+  if (how->front() != static_cast<char>(Counters::differences)) return false;
+  std::uint64_t before = 0;
+  for (std::uint64_t& counter : counters) {
+    before += unzigzag(counter);
+    counter = before;
+  }
+  return true;
+}
+
+// Dots that have a stamp, for ordering: stamps are written by actor and
+// counter, that is, in the order in which they were made. There they only
+// grow, and all of one change are equal.
+struct Stamped {
+  std::uint32_t actor;
+  std::uint32_t place;  // Among the chunk's dots, in leaf order.
+  std::uint64_t counter;
+
+  friend bool operator<(const Stamped& a, const Stamped& b) {
+    return std::tie(a.actor, a.counter, a.place) < std::tie(b.actor, b.counter, b.place);
+  }
+};
+
+struct ChunkColumns {
+  std::vector<std::uint64_t> dot_counts;  // By leaf.
+  std::vector<std::uint64_t> actors;      // By dot.
+  std::vector<std::uint64_t> counters;
+  std::vector<std::uint64_t> have_stamps;
+  std::vector<std::uint64_t> stamps;  // For those: zigzag differences, by actor and counter.
+  std::vector<std::uint64_t> payload_lengths;
+  std::vector<std::uint64_t> dead_actors;  // By dead row.
+  std::vector<std::uint64_t> dead_counters;
+};
+
+void gather_dots(const Chunk& chunk, ChunkColumns& columns) {
+  std::vector<Stamped> stamped;
+  std::vector<std::uint64_t> stamps;  // By place.
+  for (const LeafView& leaf : chunk.leaves) {
+    columns.dot_counts.push_back(leaf.dots.size());
+    for (const IndexedLiveDot& live : leaf.dots) {
+      if (live.stamp != 0) {
+        stamped.push_back({live.dot.actor, static_cast<std::uint32_t>(stamps.size()), live.dot.counter});
+      }
+      stamps.push_back(live.stamp);
+      columns.actors.push_back(live.dot.actor);
+      columns.counters.push_back(live.dot.counter);
+      columns.have_stamps.push_back(live.stamp != 0 ? 1 : 0);
+      columns.payload_lengths.push_back(live.payload.size());
+    }
+  }
+  std::sort(stamped.begin(), stamped.end());
+  std::uint64_t before = 0;
+  for (const Stamped& dot : stamped) {
+    columns.stamps.push_back(zigzag(stamps[dot.place] - std::exchange(before, stamps[dot.place])));
+  }
+}
+
+LeafWriter leaf_keys(const Chunk& chunk, ColumnForm form) {
+  LeafWriter keys("", form);
+  for (const LeafView& leaf : chunk.leaves) keys.add(leaf.leaf);
+  return keys;
+}
+
+LeafWriter dead_keys(const Chunk& chunk, ColumnForm form) {
+  LeafWriter keys("", form);
+  for (const RowName& row : chunk.dead) keys.add(row.leaf);
+  return keys;
+}
+
+void put_columns(std::string& out, const Chunk& chunk, const ChunkColumns& columns, const LeafWriter& leaves,
+                 const LeafWriter& dead, ColumnForm form) {
+  leaves.put(out);
+  put_column(out, columns.dot_counts, form);
+  put_column(out, columns.actors, form);
+  put_counters(out, columns.counters, form);
+  put_column(out, columns.have_stamps, form);
+  put_column(out, columns.stamps, form);
+  put_column(out, columns.payload_lengths, form);
+  put_column(out, columns.dead_actors, form);
+  put_counters(out, columns.dead_counters, form);
+  dead.put(out);
+  for (const LeafView& leaf : chunk.leaves) {
+    for (const IndexedLiveDot& live : leaf.dots) out.append(live.payload);
+  }
+}
+
+// Reads a chunk's leaves and dead rows.
+class ChunkReader {
+ public:
+  ChunkReader(ByteReader in, std::size_t body_bytes, const WireLimits& limits)
+      : in_(in), limits_(limits), budget_(body_bytes, limits) {}
+
+  Result<void> read(Chunk& chunk, MessageStorage& storage) {
+    const auto leaves = in_.varint();
+    const auto dead = in_.varint();
+    if (!leaves || !dead) return failure(Errc::malformed, "chunk: no count");
+    if (!budget_.take_elements(*leaves) || !budget_.take_elements(*dead)) return too_many();
+    chunk.leaves.resize(static_cast<std::size_t>(*leaves));
+    chunk.dead.resize(static_cast<std::size_t>(*dead));
+    if (auto ok = read_leaf_keys(chunk, storage); !ok) return ok;
+    if (auto ok = read_dots(chunk, storage); !ok) return ok;
+    if (auto ok = read_dead(chunk, storage); !ok) return ok;
+    for (std::size_t i = 0; i < storage.live.size(); ++i) {
+      const auto payload = in_.take(columns_.payload_lengths[i]);
+      if (!payload) return failure(Errc::malformed, "chunk: payload cut short");
+      storage.live[i].payload = *payload;
+    }
+    if (in_.left() != 0) return failure(Errc::malformed, "chunk: bytes left over");
+    return {};
+  }
+
+ private:
+  static tl::unexpected<Error> bad_column() { return failure(Errc::malformed, "chunk: bad column"); }
+  static tl::unexpected<Error> too_many() { return failure(Errc::limit, "chunk: too many elements"); }
+
+  bool take(std::vector<std::uint64_t>& values, std::size_t count) {
+    values.resize(count);
+    return take_column(in_, values);
+  }
+
+  Result<void> read_leaf_keys(Chunk& chunk, MessageStorage& storage) {
+    std::size_t next = 0;
+    bool sorted = true;
+    auto keys =
+        take_leaves(in_, chunk.leaves.size(), "", budget_, limits_, storage.keys, [&](std::string_view leaf) {
+          sorted = sorted && (next == 0 || chunk.leaves[next - 1].leaf < leaf);
+          chunk.leaves[next++].leaf = leaf;
+        });
+    if (keys && !sorted) return failure(Errc::malformed, "chunk: leaves out of order");
+    return keys;
+  }
+
+  Result<void> read_dots(Chunk& chunk, MessageStorage& storage) {
+    if (!take(columns_.dot_counts, chunk.leaves.size())) return bad_column();
+    std::size_t dots = 0;
+    for (const std::uint64_t count : columns_.dot_counts) {
+      if (!budget_.take_elements(count)) return too_many();
+      dots += static_cast<std::size_t>(count);
+    }
+    columns_.counters.resize(dots);
+    if (!take(columns_.actors, dots) || !take_counters(in_, columns_.counters) ||
+        !take(columns_.have_stamps, dots)) {
+      return bad_column();
+    }
+    storage.live.resize(dots);
+    std::vector<Stamped> stamped;
+    for (std::size_t i = 0; i < dots; ++i) {
+      const auto actor = to_index(columns_.actors[i], "chunk");
+      if (!actor) return tl::unexpected(actor.error());
+      if (columns_.counters[i] == 0) return failure(Errc::malformed, "chunk: counter zero");
+      if (columns_.have_stamps[i] > 1) return bad_column();
+      storage.live[i].dot = {*actor, columns_.counters[i]};
+      if (columns_.have_stamps[i] != 0) {
+        stamped.push_back({*actor, static_cast<std::uint32_t>(i), columns_.counters[i]});
+      }
+    }
+    if (!take(columns_.stamps, stamped.size()) || !take(columns_.payload_lengths, dots)) return bad_column();
+    std::sort(stamped.begin(), stamped.end());
+    std::uint64_t stamp = 0;
+    for (std::size_t i = 0; i < stamped.size(); ++i) {
+      stamp += unzigzag(columns_.stamps[i]);
+      storage.live[stamped[i].place].stamp = stamp;
+    }
+    std::span<const IndexedLiveDot> unused = storage.live;
+    for (std::size_t i = 0; i < chunk.leaves.size(); ++i) {
+      const auto count = static_cast<std::size_t>(columns_.dot_counts[i]);
+      chunk.leaves[i].dots = unused.first(count);
+      unused = unused.subspan(count);
+    }
+    return {};
+  }
+
+  Result<void> read_dead(Chunk& chunk, MessageStorage& storage) {
+    const std::size_t dead = chunk.dead.size();
+    columns_.dead_counters.resize(dead);
+    if (!take(columns_.dead_actors, dead) || !take_counters(in_, columns_.dead_counters)) return bad_column();
+    for (std::size_t i = 0; i < dead; ++i) {
+      const auto actor = to_index(columns_.dead_actors[i], "chunk");
+      if (!actor) return tl::unexpected(actor.error());
+      if (columns_.dead_counters[i] == 0) return failure(Errc::malformed, "chunk: counter zero");
+      chunk.dead[i].dot = {*actor, columns_.dead_counters[i]};
+    }
+    std::size_t next = 0;
+    return take_leaves(in_, dead, "", budget_, limits_, storage.dead_keys,
+                       [&](std::string_view leaf) { chunk.dead[next++].leaf = leaf; });
+  }
+
+  ByteReader in_;
+  const WireLimits& limits_;
+  Budget budget_;
+  ChunkColumns columns_;
+};
+
+}  // namespace
+
+void put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams, const WireLimits& limits) {
+  put_definitions(out, chunk.definitions, streams[chunk.keyspace]);
+  put_version(out, chunk.version);
+  if (chunk.closing) put_digests(out, chunk.digests);
+  put_varint(out, chunk.leaves.size());
+  put_varint(out, chunk.dead.size());
+  const std::size_t head_bytes = out.size();
+
+  ChunkColumns columns;
+  gather_dots(chunk, columns);
+  for (const RowName& row : chunk.dead) {
+    columns.dead_actors.push_back(row.dot.actor);
+    columns.dead_counters.push_back(row.dot.counter);
+  }
+  const LeafWriter leaves = leaf_keys(chunk, ColumnForm::compact);
+  const LeafWriter dead = dead_keys(chunk, ColumnForm::compact);
+  put_columns(out, chunk, columns, leaves, dead, ColumnForm::compact);
+  Budget budget(out.size(), limits);
+  if (budget.take_elements(chunk.leaves.size() + columns.actors.size() + chunk.dead.size()) &&
+      budget.take_key_bytes(leaves.key_bytes() + dead.key_bytes())) {
+    return;
+  }
+  // So regular that it would look like an attack: written out instead.
+  out.resize(head_bytes);
+  put_columns(out, chunk, columns, leaf_keys(chunk, ColumnForm::literal),
+              dead_keys(chunk, ColumnForm::literal), ColumnForm::literal);
+}
+
+Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& storage,
+                        KeyspaceStreams& streams, const WireLimits& limits) {
+  const auto stream = stream_of(chunk.keyspace, streams, limits);
+  if (!stream) return tl::unexpected(stream.error());
+  ByteReader in(body);
+  if (auto ok = take_definitions(in, chunk.definitions, **stream, limits); !ok) return ok;
+  if (auto ok = take_version(in, chunk.version, limits); !ok) return ok;
+  if (chunk.closing) {
+    if (auto ok = take_digests(in, chunk.digests); !ok) return ok;
+  }
+  return ChunkReader(in, body.size(), limits).read(chunk, storage);
+}
+
+std::size_t encoded_bytes_estimate(const LeafView& leaf) {
+  constexpr std::size_t leaf_bytes = 8;  // Lengths and number of dots.
+  constexpr std::size_t dot_bytes = 12;  // Actor, counter, length.
+  constexpr std::size_t stamp_bytes = 6;
+  std::size_t bytes = leaf_bytes + leaf.leaf.size();
+  for (const IndexedLiveDot& live : leaf.dots) {
+    bytes += dot_bytes + live.payload.size() + (live.stamp != 0 ? stamp_bytes : 0);
+  }
+  return bytes;
+}
+
+}  // namespace syncline
