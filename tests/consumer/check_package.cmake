@@ -15,9 +15,9 @@ file(RENAME "${SCRATCH}/installed" "${prefix}")
 file(COPY "${SOURCES}/" DESTINATION "${SCRATCH}/source")
 
 run("${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${SCRATCH}/source" -B "${SCRATCH}/build"
-    "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_PREFIX_PATH=${prefix}")
+    "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_PREFIX_PATH=${prefix}" "-DPROGRAMS=${PROGRAMS}")
 run("${CMAKE_COMMAND}" --build "${SCRATCH}/build")
-file(STRINGS "${SCRATCH}/source/programs.txt" programs)
+string(REPLACE "," ";" programs "${PROGRAMS}")
 foreach(program IN LISTS programs)
   run("${SCRATCH}/build/${program}")
 endforeach()
