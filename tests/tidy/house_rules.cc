@@ -242,14 +242,16 @@ class Checker {
   void check_demo_include(const Include& include) {
     const auto name = include.name;
     const bool own = include.quoted && name.starts_with("demos/");
-    const bool known = !include.quoted && (is_standard(name) || name.starts_with("syncline/") ||
-                                           name.starts_with("fmt/") || is_posix(name));
-    if (!own && !known) report("demos include <syncline/...>, fmt and the system: " + std::string(name));
+    const bool known =
+        !include.quoted && (is_standard(name) || name.starts_with("syncline/") || name.starts_with("fmt/") ||
+                            name.starts_with("nlohmann/") || is_posix(name));
+    if (!own && !known)
+      report("demos include <syncline/...>, fmt, nlohmann and the system: " + std::string(name));
   }
 
   void check_tokens(std::string_view line) {
     static const Words impure = {
-        "::now",   "std::thread",  "std::jthread",  "std::mutex", "std::async",     "fopen",
+        "::now(",  "std::thread",  "std::jthread",  "std::mutex", "std::async",     "fopen",
         "freopen", "std::rand",    "rand(",         "srand",      "getenv",         "random_device",
         "mt19937", "gettimeofday", "clock_gettime", "getrandom",  "pthread_create", "time(nullptr)"};
     static const Words waits = {"sleep_for", "sleep_until", "usleep", "nanosleep", "sleep("};

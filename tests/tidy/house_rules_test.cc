@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{"sync/engine.cc", "std::this_thread::sleep_for(1s);", "sleeps"},
                       Planted{"tests/net/node_test.cc", "std::this_thread::sleep_for(1s);", "sleeps"},
                       Planted{"demos/gossip.cc", "#include \"net/node.h\"", "demos include"},
-                      Planted{"demos/gossip.cc", "#include <nlohmann/json.hpp>", "demos include"},
+                      Planted{"demos/gossip.cc", "#include <absl/container/btree_map.h>", "demos include"},
                       Planted{"net/node.cc", "#include \"tests/sim/sim.h\"", "nothing includes"},
                       Planted{"tests/sim/sim.cc", "#include \"bench/gen.h\"", "nothing includes"},
                       Planted{"sync/session.cc", "#include \"session.h\"", "from the root"},
