@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "crdt/leaf_key.h"
 
@@ -21,6 +22,20 @@ std::uint64_t u64_at(std::string_view bytes, std::size_t at) {
   std::memcpy(&little, bytes.data() + at, sizeof little);
   return column::little_endian(little);
 }
+
+// How a sequence is coded, in a byte before it.
+enum class SequenceForm : std::uint8_t { plain = 0, differences = 1 };
+
+std::vector<std::uint64_t> differences(std::span<const std::uint64_t> values, std::uint64_t before) {
+  std::vector<std::uint64_t> coded;
+  coded.reserve(values.size());
+  for (const std::uint64_t value : values) coded.push_back(zigzag(value - std::exchange(before, value)));
+  return coded;
+}
+
+// Of an HLC timestamp: the bits below the milliseconds.
+constexpr unsigned logical_bits = 16;
+constexpr std::uint64_t logical_mask = (std::uint64_t{1} << logical_bits) - 1;
 
 enum StatusFlags : std::uint64_t { has_definitions = 1, has_digests = 2, wants_reply = 4 };
 constexpr unsigned status_flag_bits = 3;
@@ -59,6 +74,53 @@ Result<KeyspaceStream*> stream_of(std::uint64_t keyspace, KeyspaceStreams& strea
                                   const WireLimits& limits) {
   if (keyspace >= limits.list_entries_max) return failure(Errc::limit, "keyspace: index beyond any list");
   return &streams[static_cast<std::uint32_t>(keyspace)];
+}
+
+void put_sequence(std::string& out, std::span<const std::uint64_t> values, ColumnForm form) {
+  if (values.size() < 2) return put_column(out, values, form);
+  std::string plain;
+  put_column(plain, values, form);
+  std::string coded;
+  put_column(coded, differences(values, 0), form);
+  const bool differ = coded.size() < plain.size();
+  out.push_back(static_cast<char>(differ ? SequenceForm::differences : SequenceForm::plain));
+  out.append(differ ? coded : plain);
+}
+
+bool take_sequence(ByteReader& in, std::span<std::uint64_t> values) {
+  if (values.size() < 2) return take_column(in, values);
+  const auto how = in.take(1);
+  if (!how || !take_column(in, values)) return false;
+  if (how->front() == static_cast<char>(SequenceForm::plain)) return true;
+  if (how->front() != static_cast<char>(SequenceForm::differences)) return false;
+  std::uint64_t before = 0;
+  for (std::uint64_t& value : values) {
+    before += unzigzag(value);
+    value = before;
+  }
+  return true;
+}
+
+void put_times(std::string& out, std::span<const std::uint64_t> times, std::uint64_t before,
+               ColumnForm form) {
+  std::vector<std::uint64_t> part;
+  part.reserve(times.size());
+  for (const std::uint64_t time : times) part.push_back(time >> logical_bits);
+  put_column(out, differences(part, before >> logical_bits), form);
+  for (std::size_t i = 0; i < times.size(); ++i) part[i] = times[i] & logical_mask;
+  put_sequence(out, part, form);
+}
+
+bool take_times(ByteReader& in, std::span<std::uint64_t> times, std::uint64_t before) {
+  std::vector<std::uint64_t> logical(times.size());
+  if (!take_column(in, times) || !take_sequence(in, logical)) return false;
+  std::uint64_t millis = before >> logical_bits;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    millis += unzigzag(times[i]);
+    if (millis > ~std::uint64_t{0} >> logical_bits || logical[i] > logical_mask) return false;
+    times[i] = millis << logical_bits | logical[i];
+  }
+  return true;
 }
 
 void put_definitions(std::string& out, const std::vector<ActorId>& definitions, KeyspaceStream& stream) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,17 @@ Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, cons
 
 void put_digests(std::string& out, const DigestPair& digests);
 Result<void> take_digests(ByteReader& in, DigestPair& digests);
+
+// Numbers as they are or as differences to the one before, whichever is
+// smaller. Counters of leaves in key order run on if they were written in key
+// order, and are as good as random otherwise.
+void put_sequence(std::string& out, std::span<const std::uint64_t> values, ColumnForm form);
+[[nodiscard]] bool take_sequence(ByteReader& in, std::span<std::uint64_t> values);
+
+// HLC timestamps: their milliseconds as differences, their logical counters as
+// a sequence. `before` is the one that the first is coded against.
+void put_times(std::string& out, std::span<const std::uint64_t> times, std::uint64_t before, ColumnForm form);
+[[nodiscard]] bool take_times(ByteReader& in, std::span<std::uint64_t> times, std::uint64_t before);
 
 // Narrows an index that came as a varint.
 Result<std::uint32_t> to_index(std::uint64_t value, const char* what);

@@ -1,49 +1,10 @@
 #include <algorithm>
 #include <tuple>
-#include <utility>
 
 #include "wire/body.h"
 
 namespace syncline {
 namespace {
-
-// Counters of leaves in key order: either as they are or as differences to the
-// one before, whichever is smaller. (Written in key order they run on; written
-// in any other order they are as good as random.)
-enum class Counters : std::uint8_t { plain = 0, differences = 1 };
-
-std::vector<std::uint64_t> differences(std::span<const std::uint64_t> values) {
-  std::vector<std::uint64_t> coded;
-  coded.reserve(values.size());
-  std::uint64_t before = 0;
-  for (const std::uint64_t value : values) coded.push_back(zigzag(value - std::exchange(before, value)));
-  return coded;
-}
-
-void put_counters(std::string& out, std::span<const std::uint64_t> counters, ColumnForm form) {
-  if (counters.empty()) return;
-  std::string plain;
-  put_column(plain, counters, form);
-  std::string coded;
-  put_column(coded, differences(counters), form);
-  const bool differ = coded.size() < plain.size();
-  out.push_back(static_cast<char>(differ ? Counters::differences : Counters::plain));
-  out.append(differ ? coded : plain);
-}
-
-bool take_counters(ByteReader& in, std::span<std::uint64_t> counters) {
-  if (counters.empty()) return true;
-  const auto how = in.take(1);
-  if (!how || !take_column(in, counters)) return false;
-  if (how->front() == static_cast<char>(Counters::plain)) return true;
-  if (how->front() != static_cast<char>(Counters::differences)) return false;
-  std::uint64_t before = 0;
-  for (std::uint64_t& counter : counters) {
-    before += unzigzag(counter);
-    counter = before;
-  }
-  return true;
-}
 
 // Dots that have a stamp, for ordering: stamps are written by actor and
 // counter, that is, in the order in which they were made. There they only
@@ -63,7 +24,7 @@ struct ChunkColumns {
   std::vector<std::uint64_t> actors;      // By dot.
   std::vector<std::uint64_t> counters;
   std::vector<std::uint64_t> have_stamps;
-  std::vector<std::uint64_t> stamps;  // For those: zigzag differences, by actor and counter.
+  std::vector<std::uint64_t> stamps;  // Of those, by actor and counter.
   std::vector<std::uint64_t> payload_lengths;
   std::vector<std::uint64_t> dead_actors;  // By dead row.
   std::vector<std::uint64_t> dead_counters;
@@ -86,10 +47,7 @@ void gather_dots(const Chunk& chunk, ChunkColumns& columns) {
     }
   }
   std::sort(stamped.begin(), stamped.end());
-  std::uint64_t before = 0;
-  for (const Stamped& dot : stamped) {
-    columns.stamps.push_back(zigzag(stamps[dot.place] - std::exchange(before, stamps[dot.place])));
-  }
+  for (const Stamped& dot : stamped) columns.stamps.push_back(stamps[dot.place]);
 }
 
 LeafWriter leaf_keys(const Chunk& chunk, ColumnForm form) {
@@ -109,12 +67,12 @@ void put_columns(std::string& out, const Chunk& chunk, const ChunkColumns& colum
   leaves.put(out);
   put_column(out, columns.dot_counts, form);
   put_column(out, columns.actors, form);
-  put_counters(out, columns.counters, form);
+  put_sequence(out, columns.counters, form);
   put_column(out, columns.have_stamps, form);
-  put_column(out, columns.stamps, form);
+  put_times(out, columns.stamps, 0, form);
   put_column(out, columns.payload_lengths, form);
   put_column(out, columns.dead_actors, form);
-  put_counters(out, columns.dead_counters, form);
+  put_sequence(out, columns.dead_counters, form);
   dead.put(out);
   for (const LeafView& leaf : chunk.leaves) {
     for (const IndexedLiveDot& live : leaf.dots) out.append(live.payload);
@@ -175,7 +133,7 @@ class ChunkReader {
       dots += static_cast<std::size_t>(count);
     }
     columns_.counters.resize(dots);
-    if (!take(columns_.actors, dots) || !take_counters(in_, columns_.counters) ||
+    if (!take(columns_.actors, dots) || !take_sequence(in_, columns_.counters) ||
         !take(columns_.have_stamps, dots)) {
       return bad_column();
     }
@@ -191,13 +149,11 @@ class ChunkReader {
         stamped.push_back({*actor, static_cast<std::uint32_t>(i), columns_.counters[i]});
       }
     }
-    if (!take(columns_.stamps, stamped.size()) || !take(columns_.payload_lengths, dots)) return bad_column();
+    columns_.stamps.resize(stamped.size());
+    if (!take_times(in_, columns_.stamps, 0) || !take(columns_.payload_lengths, dots)) return bad_column();
     std::sort(stamped.begin(), stamped.end());
-    std::uint64_t stamp = 0;
-    for (std::size_t i = 0; i < stamped.size(); ++i) {
-      stamp += unzigzag(columns_.stamps[i]);
-      storage.live[stamped[i].place].stamp = stamp;
-    }
+    for (std::size_t i = 0; i < stamped.size(); ++i)
+      storage.live[stamped[i].place].stamp = columns_.stamps[i];
     std::span<const IndexedLiveDot> unused = storage.live;
     for (std::size_t i = 0; i < chunk.leaves.size(); ++i) {
       const auto count = static_cast<std::size_t>(columns_.dot_counts[i]);
@@ -210,7 +166,7 @@ class ChunkReader {
   Result<void> read_dead(Chunk& chunk, MessageStorage& storage) {
     const std::size_t dead = chunk.dead.size();
     columns_.dead_counters.resize(dead);
-    if (!take(columns_.dead_actors, dead) || !take_counters(in_, columns_.dead_counters)) return bad_column();
+    if (!take(columns_.dead_actors, dead) || !take_sequence(in_, columns_.dead_counters)) return bad_column();
     for (std::size_t i = 0; i < dead; ++i) {
       const auto actor = to_index(columns_.dead_actors[i], "chunk");
       if (!actor) return tl::unexpected(actor.error());

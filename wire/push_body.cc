@@ -67,8 +67,7 @@ void gather_change(const ChangeView& change, KeyspaceStream& stream, PushColumns
   const bool jumps = change.first != expected;
   columns.actors.push_back((std::uint64_t{change.actor} << 1) | (jumps ? 1 : 0));
   if (jumps) columns.jumps.push_back(zigzag(change.first - expected));
-  columns.hlcs.push_back(zigzag(change.hlc - stream.hlc));
-  stream.hlc = change.hlc;
+  columns.hlcs.push_back(change.hlc);
   const bool depends = !change.dependencies.empty();
   columns.shapes.push_back(((std::uint64_t{change.rows.size()} - 1) << 1) | (depends ? 1 : 0));
   if (depends) columns.dependency_counts.push_back(change.dependencies.size() - 1);
@@ -90,10 +89,10 @@ LeafWriter gather_leaves(const Push& push, std::string_view previous, ColumnForm
 }
 
 void put_columns(std::string& out, const Push& push, const PushColumns& columns, const LeafWriter& leaves,
-                 ColumnForm form) {
+                 std::uint64_t hlc_before, ColumnForm form) {
   put_column(out, columns.actors, form);
   put_column(out, columns.jumps, form);
-  put_column(out, columns.hlcs, form);
+  put_times(out, columns.hlcs, hlc_before, form);
   put_column(out, columns.shapes, form);
   put_column(out, columns.dependency_counts, form);
   put_column(out, columns.dependency_actors, form);
@@ -131,7 +130,7 @@ class PushReader {
       : in_(in), limits_(limits), budget_(body_bytes, limits) {}
 
   Result<void> read(std::size_t changes, Push& push, MessageStorage& storage, KeyspaceStream& stream) {
-    if (auto ok = read_change_columns(changes); !ok) return ok;
+    if (auto ok = read_change_columns(changes, stream.hlc); !ok) return ok;
     storage.rows.resize(rows_);
     std::size_t next = 0;
     auto leaves = take_leaves(in_, rows_, stream.leaf, budget_, limits_, storage.keys,
@@ -146,7 +145,9 @@ class PushReader {
       if (auto ok = build_change(i, push.changes[i], stream); !ok) return ok;
     }
     if (in_.left() != 0) return failure(Errc::malformed, "push: bytes left over");
-    if (rows_ != 0) stream.leaf = storage.rows.back().leaf;
+    if (changes == 0) return {};
+    stream.leaf = storage.rows.back().leaf;
+    stream.hlc = push.changes.back().hlc;
     return {};
   }
 
@@ -159,12 +160,14 @@ class PushReader {
     return take_column(in_, values);
   }
 
-  Result<void> read_change_columns(std::size_t changes) {
+  Result<void> read_change_columns(std::size_t changes, std::uint64_t hlc_before) {
     if (!budget_.take_elements(changes)) return too_many();
     if (!take(columns_.actors, changes)) return bad_column();
     std::size_t jumps = 0;
     for (const std::uint64_t actor : columns_.actors) jumps += actor & 1;
-    if (!take(columns_.jumps, jumps) || !take(columns_.hlcs, changes) || !take(columns_.shapes, changes)) {
+    columns_.hlcs.resize(changes);
+    if (!take(columns_.jumps, jumps) || !take_times(in_, columns_.hlcs, hlc_before) ||
+        !take(columns_.shapes, changes)) {
       return bad_column();
     }
     std::size_t depending = 0;
@@ -228,8 +231,7 @@ class PushReader {
     if (change.first == 0 || change.first + (rows - 1) < change.first) {
       return failure(Errc::malformed, "push: counters out of range");
     }
-    stream.hlc += unzigzag(columns_.hlcs[i]);
-    change.hlc = stream.hlc;
+    change.hlc = columns_.hlcs[i];
     if ((columns_.shapes[i] & 1) != 0) {
       const auto count = static_cast<std::size_t>(columns_.dependency_counts[depending_++]) + 1;
       const std::span<IndexedDot> dependencies = dots_.first(count);
@@ -321,14 +323,16 @@ void put_push(std::string& out, const Push& push, KeyspaceStreams& streams, cons
   PushColumns columns;
   for (const ChangeView& change : push.changes) gather_change(change, stream, columns);
   const LeafWriter compact = gather_leaves(push, stream.leaf, ColumnForm::compact);
-  put_columns(out, push, columns, compact, ColumnForm::compact);
+  put_columns(out, push, columns, compact, stream.hlc, ColumnForm::compact);
   if (!within(columns, compact, out.size(), limits)) {
     // So regular that it would look like an attack: written out instead.
     out.resize(head_bytes);
-    put_columns(out, push, columns, gather_leaves(push, stream.leaf, ColumnForm::literal),
+    put_columns(out, push, columns, gather_leaves(push, stream.leaf, ColumnForm::literal), stream.hlc,
                 ColumnForm::literal);
   }
-  if (!push.changes.empty()) stream.leaf = push.changes.back().rows.back().leaf;
+  if (push.changes.empty()) return;
+  stream.leaf = push.changes.back().rows.back().leaf;
+  stream.hlc = push.changes.back().hlc;
 }
 
 Result<void> take_push(std::string_view body, Push& push, MessageStorage& storage, KeyspaceStreams& streams,
