@@ -1,0 +1,173 @@
+// The engine: all keyspaces of one replica, and the rules of merging them.
+//
+// It does no I/O, reads no clock, draws no random number and calls nobody:
+// time and entropy come in by the call, work leaves by poll_*(). The caller's
+// duties, after each call that may have changed something:
+//   1. poll_record() until there is none; commit each to the store, in order;
+//   2. handle_persisted() or handle_failed() for each;
+//   3. poll_event() until there is none.
+// What isn't persisted is read by this replica's own users and by nobody else:
+// sessions see the persisted state only (I4). An engine without LeafSource
+// keeps everything in memory; then each change counts as persisted at once and
+// there are no records.
+//
+// Not thread-safe: it belongs to one Replica, whose lock guards it.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "crdt/error.h"
+#include "crdt/export.h"
+#include "crdt/row.h"
+#include "crdt/version.h"
+#include "sync/leaf_source.h"
+#include "sync/record.h"
+#include "sync/time.h"
+#include "sync/transaction.h"
+
+namespace syncline {
+
+class KeyspaceState;
+
+struct EngineOptions {
+  // Seeds the ids drawn by this engine. Must be fresh random bits at every start.
+  std::array<std::uint64_t, 4> entropy{};
+  std::size_t value_bytes_max = 64 * 1024;           // One payload.
+  std::size_t key_bytes_max = 16 * 1024;             // One leaf key, escaped.
+  std::size_t change_bytes_max = 16 * 1024 * 1024;   // One change: what must apply at once.
+  std::size_t log_bytes_max = 64 * 1024 * 1024;      // Recent log of one keyspace.
+  std::size_t early_bytes_max = 4 * 1024 * 1024;     // Changes that wait for what they depend on, a keyspace.
+  std::size_t keyspaces_max = 65'536;
+  std::size_t events_max = 65'536;                   // Unpolled events other than changes of watched leaves.
+  std::chrono::milliseconds drift_max = std::chrono::minutes(10);
+};
+
+// A leaf of a watched keyspace changed, by whomever. Given after the commit.
+struct LeafChanged {
+  std::string keyspace;
+  std::string leaf;
+  std::string before;  // The leaf's live dots before, as LeafValue bytes; empty if there were none.
+  bool local = false;  // Made by this replica.
+};
+
+// Something its operator should know. `detail` is for people.
+struct Notice {
+  enum class Kind {
+    divergence_detected,  // Equal versions, unequal states: a repair begins (I6).
+    repair_kept,          // A repair found a dot that one side lacks and kept it.
+    dot_reused,           // Two changes under one dot (I5).
+    amnesia,              // A peer knows more of our actor than we do: we took a fresh one.
+    clock_drift,          // A timestamp is further ahead than drift_max: applied, not followed.
+    commit_failed,        // The store failed; everything since the last commit was undone.
+    early_dropped,        // A change that waits for others was dropped; a pass will bring it.
+  };
+  Kind kind;
+  std::string keyspace;
+  std::string detail;
+};
+
+using EngineEvent = std::variant<LeafChanged, Notice>;
+
+// Counts since the start.
+struct EngineMetrics {
+  std::uint64_t changes_local = 0;
+  std::uint64_t changes_remote = 0;       // Applied, by push.
+  std::uint64_t changes_duplicate = 0;    // Arrived though known.
+  std::uint64_t changes_waiting = 0;      // Now in the early buffers.
+  std::uint64_t early_dropped = 0;
+  std::uint64_t passes_merged = 0;
+  std::uint64_t divergence_detected = 0;
+  std::uint64_t repair_kept = 0;
+  std::uint64_t dots_reused = 0;
+  std::uint64_t clock_drift = 0;
+  std::uint64_t commits_failed = 0;
+  std::uint64_t log_cut = 0;              // Log entries dropped for the budget.
+};
+
+class SYNCLINE_EXPORT Engine {
+ public:
+  // Keeps all leaves in memory.
+  explicit Engine(EngineOptions options);
+  // Reads leaves through `source`, which must outlive the engine and hold what `head` says.
+  Engine(EngineOptions options, LeafSource& source, const Head& head);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // The keyspace of that name, made (empty, without an actor) if it is new. The
+  // pointer lives until the keyspace is dropped.
+  Result<KeyspaceState*> open_keyspace(std::string_view name);
+  KeyspaceState* find_keyspace(std::string_view name);
+  // By name.
+  std::vector<std::string> keyspace_names() const;
+  // Forgets the keyspace here. Others keep it; reopened, it writes under a fresh actor.
+  Result<void> drop_keyspace(std::string_view name);
+
+  // Begins a change. Only one may be open at a time, and nothing else may be
+  // called on the engine before it is committed or destroyed.
+  Transaction begin(KeyspaceState& keyspace, Time now);
+  // Ends it. The version's token covers the change; an empty change changes
+  // nothing. On error nothing was written.
+  Result<Version> commit(Transaction&& transaction);
+
+  // Reads, pending changes of this replica included. Views live until the next call.
+  Result<std::optional<std::string_view>> find(const KeyspaceState& keyspace, std::string_view leaf) const;
+  // Leaves with keys >= `from`, in order, until `visit` returns false.
+  Result<void> scan(const KeyspaceState& keyspace, std::string_view from,
+                    absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+  // Calls fn(LiveDotView) for each live dot in a stored leaf value of this keyspace.
+  void for_each_live(const KeyspaceState& keyspace, std::string_view value,
+                     absl::FunctionRef<void(const LiveDotView&)> fn) const;
+
+  // What this replica has, pending changes included; what of it is on disk.
+  Version version(const KeyspaceState& keyspace) const;
+  Version persisted_version(const KeyspaceState& keyspace) const;
+  DigestPair digests(const KeyspaceState& keyspace) const;
+  DigestPair persisted_digests(const KeyspaceState& keyspace) const;
+  // The actor this replica writes under; nothing before the first write.
+  std::optional<ActorId> own_actor(const KeyspaceState& keyspace) const;
+  // The leaves touched by dots that `since` lacks, sorted; `version_too_old` if
+  // the log doesn't reach back that far.
+  Result<std::vector<std::string>> touched_since(const KeyspaceState& keyspace, const Version& since) const;
+  // Recomputes the pair from all leaves: the slow, obvious way, for tests and scrubs.
+  Result<DigestPair> recompute_digests(const KeyspaceState& keyspace) const;
+  // Number of live leaves; estimated bytes in memory of the leaves and of the log.
+  std::size_t leaf_count(const KeyspaceState& keyspace) const;
+  std::size_t leaf_memory_bytes(const KeyspaceState& keyspace) const;
+  std::size_t log_memory_bytes(const KeyspaceState& keyspace) const;
+  // Cuts the recent log to at most `bytes`. Peers that would have needed it get a full pass.
+  void cut_log(KeyspaceState& keyspace, std::size_t bytes);
+
+  // Whether changes of leaves raise LeafChanged events.
+  void watch(KeyspaceState& keyspace, bool on);
+
+  // The next transaction for the store, or nothing. Records are committed in order.
+  std::optional<Record> poll_record();
+  // The record is durable: what it covers may be shown to peers.
+  void handle_persisted(std::uint64_t sequence);
+  // The record couldn't be committed. It and all later ones are undone, every
+  // session must be dropped, a fresh actor is drawn at the next write.
+  void handle_failed(const Error& error);
+  // Grows by one with each handle_failed(): sessions made before are void.
+  std::uint64_t generation() const;
+
+  std::optional<EngineEvent> poll_event();
+  const EngineMetrics& metrics() const;
+  const EngineOptions& options() const;
+
+ private:
+  friend class Session;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncline

@@ -1,0 +1,64 @@
+// What the engine wants on disk, as one transaction, and what it needs back at start.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "crdt/dot.h"
+#include "wire/message.h"
+
+namespace syncline {
+
+// One entry of the recent log as it is stored. The bytes are the engine's own.
+struct LogRecord {
+  std::uint32_t actor = 0;  // Index into the keyspace's actors.
+  std::uint64_t first = 0;
+  std::string bytes;
+
+  friend bool operator==(const LogRecord&, const LogRecord&) = default;
+};
+
+// The part of a record that concerns one keyspace. Lists hold what is new since
+// the previous record; the rest replaces what is stored.
+struct KeyspaceRecord {
+  std::string name;
+  bool dropped = false;  // Forget everything of it; all else is empty.
+  std::vector<std::pair<std::string, std::string>> leaves;  // To put; an empty value erases. Sorted, no leaf twice.
+  std::vector<ActorId> actors;                              // Appended to the keyspace's actors.
+  std::vector<IndexedDot> version;                          // Entries that changed.
+  DigestPair digests;
+  std::vector<LogRecord> log;                                 // Appended.
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;  // (actor, first) of entries to forget.
+  bool staged_cleared = false;                              // Forget staged chunks before appending.
+  std::vector<std::string> staged;                          // Chunks of an unfinished pass, appended.
+};
+
+// One transaction. Committing it whole or not at all is up to the store.
+struct Record {
+  std::uint64_t sequence = 0;  // 1, 2, 3...
+  std::uint64_t hlc = 0;       // The greatest timestamp made or taken in.
+  std::vector<KeyspaceRecord> keyspaces;
+};
+
+// What a store holds of a keyspace besides its leaves: what its records add up to.
+struct KeyspaceHead {
+  std::string name;
+  std::vector<ActorId> actors;
+  std::vector<IndexedDot> version;
+  DigestPair digests;
+  std::vector<LogRecord> log;        // In the order in which they were appended.
+  std::vector<std::string> staged;
+};
+
+struct Head {
+  std::uint64_t hlc = 0;
+  std::vector<KeyspaceHead> keyspaces;
+};
+
+// Adds a record to a head: what every store does with all but the leaves.
+void apply(const Record& record, Head& head);
+
+}  // namespace syncline
