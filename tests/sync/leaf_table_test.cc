@@ -273,7 +273,7 @@ std::vector<std::uint64_t> ordered(const std::string& order, std::uint64_t count
 
 // Filled and emptied in any order, three levels deep, the tree keeps its bounds and comes back from nothing.
 TEST(LeafTable, FillsAndEmptiesInAnyOrder) {
-  constexpr std::uint64_t count = 20'000;
+  constexpr std::uint64_t count = 40'000;
   const std::vector<std::string> orders = {"ascending", "descending", "random", "inwards"};
   LeafTable table;
   for (const std::string& fill : orders) {
