@@ -96,6 +96,12 @@ void put_sequence(std::string& out, std::span<const std::uint64_t> values, Colum
 void put_times(std::string& out, std::span<const std::uint64_t> times, std::uint64_t before, ColumnForm form);
 [[nodiscard]] bool take_times(ByteReader& in, std::span<std::uint64_t> times, std::uint64_t before);
 
+// For estimates from above.
+inline constexpr std::size_t varint_bytes_max = 10;
+inline constexpr std::size_t time_bytes_max = 7 + 3;  // Milliseconds and logical counter.
+// A key with its two lengths, and its share of block headers of all columns.
+inline std::size_t leaf_key_bytes_estimate(std::string_view leaf) { return leaf.size() + 7; }
+
 // Narrows an index that came as a varint.
 Result<std::uint32_t> to_index(std::uint64_t value, const char* what);
 

@@ -1,22 +1,51 @@
 #include <algorithm>
-#include <tuple>
+#include <bit>
+#include <utility>
 
 #include "wire/body.h"
 
 namespace syncline {
 namespace {
 
-// Dots that have a stamp, for ordering: stamps are written by actor and
-// counter, that is, in the order in which they were made. There they only
-// grow, and all of one change are equal.
-struct Stamped {
-  std::uint32_t actor;
-  std::uint32_t place;  // Among the chunk's dots, in leaf order.
-  std::uint64_t counter;
+// The dots of a chunk that have a stamp, by their places in leaf order. Stamps
+// are written by actor and counter, that is, in the order in which they were
+// made: there they only grow, and all of one change are equal.
+class StampOrder {
+ public:
+  explicit StampOrder(std::size_t dots_max) { dots_.reserve(dots_max); }
 
-  friend bool operator<(const Stamped& a, const Stamped& b) {
-    return std::tie(a.actor, a.counter, a.place) < std::tie(b.actor, b.counter, b.place);
+  void add(IndexedDot dot, std::size_t place) {
+    dots_.push_back({dot, place});
+    greatest_ = {std::max(greatest_.actor, dot.actor), std::max(greatest_.counter, dot.counter)};
   }
+  std::size_t size() const { return dots_.size(); }
+
+  // Calls `each(place)` by actor, counter and place.
+  template <class Each>
+  void visit(const Each& each) {
+    if (dots_.empty()) return;
+    const auto counter_bits = static_cast<unsigned>(std::bit_width(greatest_.counter));
+    const auto place_bits = static_cast<unsigned>(std::bit_width(dots_.back().second));
+    const auto actor_bits = static_cast<unsigned>(std::bit_width(greatest_.actor));
+    if (actor_bits + counter_bits + place_bits > 63) {
+      std::sort(dots_.begin(), dots_.end());
+      for (const auto& [dot, place] : dots_) each(place);
+      return;
+    }
+    // All three in one number: sorts several times as fast.
+    std::vector<std::uint64_t> keys;
+    keys.reserve(dots_.size());
+    for (const auto& [dot, place] : dots_) {
+      keys.push_back(((std::uint64_t{dot.actor} << counter_bits | dot.counter) << place_bits) | place);
+    }
+    std::sort(keys.begin(), keys.end());
+    const std::uint64_t mask = (std::uint64_t{1} << place_bits) - 1;
+    for (const std::uint64_t key : keys) each(static_cast<std::size_t>(key & mask));
+  }
+
+ private:
+  std::vector<std::pair<IndexedDot, std::size_t>> dots_;
+  IndexedDot greatest_;
 };
 
 struct ChunkColumns {
@@ -31,14 +60,19 @@ struct ChunkColumns {
 };
 
 void gather_dots(const Chunk& chunk, ChunkColumns& columns) {
-  std::vector<Stamped> stamped;
+  std::size_t dots = 0;
+  for (const LeafView& leaf : chunk.leaves) dots += leaf.dots.size();
+  columns.dot_counts.reserve(chunk.leaves.size());
+  for (auto* column : {&columns.actors, &columns.counters, &columns.have_stamps, &columns.payload_lengths}) {
+    column->reserve(dots);
+  }
+  StampOrder stamped(dots);
   std::vector<std::uint64_t> stamps;  // By place.
+  stamps.reserve(dots);
   for (const LeafView& leaf : chunk.leaves) {
     columns.dot_counts.push_back(leaf.dots.size());
     for (const IndexedLiveDot& live : leaf.dots) {
-      if (live.stamp != 0) {
-        stamped.push_back({live.dot.actor, static_cast<std::uint32_t>(stamps.size()), live.dot.counter});
-      }
+      if (live.stamp != 0) stamped.add(live.dot, stamps.size());
       stamps.push_back(live.stamp);
       columns.actors.push_back(live.dot.actor);
       columns.counters.push_back(live.dot.counter);
@@ -46,8 +80,7 @@ void gather_dots(const Chunk& chunk, ChunkColumns& columns) {
       columns.payload_lengths.push_back(live.payload.size());
     }
   }
-  std::sort(stamped.begin(), stamped.end());
-  for (const Stamped& dot : stamped) columns.stamps.push_back(stamps[dot.place]);
+  stamped.visit([&](std::size_t place) { columns.stamps.push_back(stamps[place]); });
 }
 
 LeafWriter leaf_keys(const Chunk& chunk, ColumnForm form) {
@@ -138,22 +171,19 @@ class ChunkReader {
       return bad_column();
     }
     storage.live.resize(dots);
-    std::vector<Stamped> stamped;
+    StampOrder stamped(dots);
     for (std::size_t i = 0; i < dots; ++i) {
       const auto actor = to_index(columns_.actors[i], "chunk");
       if (!actor) return tl::unexpected(actor.error());
       if (columns_.counters[i] == 0) return failure(Errc::malformed, "chunk: counter zero");
       if (columns_.have_stamps[i] > 1) return bad_column();
       storage.live[i].dot = {*actor, columns_.counters[i]};
-      if (columns_.have_stamps[i] != 0) {
-        stamped.push_back({*actor, static_cast<std::uint32_t>(i), columns_.counters[i]});
-      }
+      if (columns_.have_stamps[i] != 0) stamped.add(storage.live[i].dot, i);
     }
     columns_.stamps.resize(stamped.size());
     if (!take_times(in_, columns_.stamps, 0) || !take(columns_.payload_lengths, dots)) return bad_column();
-    std::sort(stamped.begin(), stamped.end());
-    for (std::size_t i = 0; i < stamped.size(); ++i)
-      storage.live[stamped[i].place].stamp = columns_.stamps[i];
+    std::size_t next = 0;
+    stamped.visit([&](std::size_t place) { storage.live[place].stamp = columns_.stamps[next++]; });
     std::span<const IndexedLiveDot> unused = storage.live;
     for (std::size_t i = 0; i < chunk.leaves.size(); ++i) {
       const auto count = static_cast<std::size_t>(columns_.dot_counts[i]);
@@ -228,14 +258,19 @@ Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& sto
 }
 
 std::size_t encoded_bytes_estimate(const LeafView& leaf) {
-  constexpr std::size_t leaf_bytes = 8;  // Lengths and number of dots.
-  constexpr std::size_t dot_bytes = 12;  // Actor, counter, length.
-  constexpr std::size_t stamp_bytes = 6;
-  std::size_t bytes = leaf_bytes + leaf.leaf.size();
+  std::size_t bytes = leaf_key_bytes_estimate(leaf.leaf) + column::varint_bytes(leaf.dots.size());
   for (const IndexedLiveDot& live : leaf.dots) {
-    bytes += dot_bytes + live.payload.size() + (live.stamp != 0 ? stamp_bytes : 0);
+    constexpr std::size_t has_stamp_bytes = 1;
+    bytes += column::varint_bytes(live.dot.actor) + column::varint_bytes(live.dot.counter) + has_stamp_bytes +
+             (live.stamp != 0 ? time_bytes_max : 0) + column::varint_bytes(live.payload.size()) +
+             live.payload.size();
   }
   return bytes;
+}
+
+std::size_t encoded_bytes_estimate(const RowName& row) {
+  return leaf_key_bytes_estimate(row.leaf) + column::varint_bytes(row.dot.actor) +
+         column::varint_bytes(row.dot.counter);
 }
 
 }  // namespace syncline

@@ -27,7 +27,8 @@
 
 namespace syncline {
 
-// What a codec accepts and makes; both ends must agree on no less.
+// What a codec accepts and makes. An encoder's limits must be within those of
+// the decoder at the other end; the defaults are the protocol's.
 struct WireLimits {
   std::size_t frame_bytes_max = 256 * 1024;          // Header included.
   std::size_t message_bytes_max = 32 * 1024 * 1024;  // After joining frames. Above change_bytes_max.
@@ -46,7 +47,7 @@ class SYNCLINE_EXPORT FrameSplitter {
  public:
   explicit FrameSplitter(WireLimits limits = {}) : limits_(limits) {}
 
-  // Appends bytes from the stream.
+  // Appends bytes from the stream. At most a frame and what was fed at once are held.
   void feed(std::string_view bytes);
   // The next whole frame, nothing yet, or `malformed` for a length over the
   // limit (then the stream can't go on). The view lives until the next call.
@@ -65,8 +66,17 @@ class SYNCLINE_EXPORT Encoder {
   Encoder(Encoder&&) noexcept;
   Encoder& operator=(Encoder&&) noexcept;
 
-  // The frames of one message, in order. The message must be within the
-  // limits: callers cut pushes and chunks to size by encoded_bytes_estimate().
+  // The frames of one message, in order. Every message made of them decodes to
+  // an equal one, provided that it is well-formed and within the limits:
+  //  - lists, texts and leaf keys as WireLimits say; the whole at most
+  //    message_bytes_max (callers cut pushes and chunks to size by
+  //    encoded_bytes_estimate(); over it the process ends);
+  //  - leaf keys as leaf_key() makes them; rows of a change and leaves of a
+  //    chunk in strict order of them; at least one row in a change;
+  //  - counters from 1 up, without overflow over the rows of a change; a row
+  //    without payload has no stamp, either.
+  // All frames must be sent, in this order, before those of the next message.
+  // O(bytes); chunks O(dots log dots).
   std::vector<std::string> encode(const Message& message);
 
  private:
@@ -74,7 +84,8 @@ class SYNCLINE_EXPORT Encoder {
   std::unique_ptr<State> state_;
 };
 
-// A decoded message and the bytes and arrays that its views point into.
+// A decoded message and the bytes and arrays that its views point into. Copies
+// share them.
 struct Decoded {
   Message message;
   std::shared_ptr<const void> storage;
@@ -88,11 +99,16 @@ class SYNCLINE_EXPORT Decoder {
   Decoder& operator=(Decoder&&) noexcept;
 
   // Takes one frame, header included, and copies what it needs of it. Yields a
-  // message when the frame completes one. After an error the connection is
-  // beyond repair: drop it and the decoder.
+  // message when the frame completes one. What comes out is well-formed as
+  // encode() wants it; whether it makes sense (actors that were defined,
+  // keyspaces that exist) is for the session to see. Memory is bounded by a
+  // multiple of the bytes received (see WireLimits), time is near linear in them.
+  // Errors: `malformed`; `limit` for what is over WireLimits; `unsupported` for
+  // a type of message that a newer peer may know. After an error the connection
+  // is beyond repair: drop it and the decoder.
   Result<std::optional<Decoded>> decode(std::string_view frame);
 
-  // Only messages of type Hello are accepted until this is called.
+  // Only a Hello of one frame of at most 4 KiB is accepted until this is called.
   void accept_all();
 
  private:
@@ -100,8 +116,11 @@ class SYNCLINE_EXPORT Decoder {
   std::unique_ptr<State> state_;
 };
 
-// About how many body bytes these take, from above: to cut chunks and pushes to size.
+// How many bytes of body these take at most, but for what a message has once
+// (under 256 bytes, definitions and version apart): to cut chunks and pushes to
+// size. Usually a good deal more than what they take in the end. O(rows), O(dots).
 SYNCLINE_EXPORT std::size_t encoded_bytes_estimate(const LeafView& leaf);
+SYNCLINE_EXPORT std::size_t encoded_bytes_estimate(const RowName& row);
 SYNCLINE_EXPORT std::size_t encoded_bytes_estimate(const ChangeView& change);
 
 }  // namespace syncline

@@ -121,7 +121,7 @@ struct Resume {
 
 // Asks for a pass. `version` is the asker's whole version, in its own dictionary.
 struct Want {
-  std::uint32_t keyspace = 0;  // In the asker's list.
+  std::uint32_t keyspace = 0;
   std::vector<ActorId> definitions;
   std::vector<IndexedDot> version;
   std::uint32_t pass = 0;  // Chosen by the asker; chunks carry it.
@@ -149,7 +149,7 @@ struct Chunk {
 
 // The asked-for pass can't be given (the reason is for people). Ask anew, without resuming.
 struct Refuse {
-  std::uint32_t keyspace = 0;  // In the asker's list.
+  std::uint32_t keyspace = 0;
   std::uint32_t pass = 0;
   std::string reason;
 };

@@ -360,14 +360,16 @@ Result<void> take_push(std::string_view body, Push& push, MessageStorage& storag
 }
 
 std::size_t encoded_bytes_estimate(const ChangeView& change) {
-  constexpr std::size_t change_bytes = 32;  // Actor, counter, timestamp, counts.
-  constexpr std::size_t dot_bytes = 12;
-  constexpr std::size_t row_bytes = 12;  // Lengths and kind.
+  constexpr std::size_t change_bytes =
+      5 + varint_bytes_max + time_bytes_max + 5 + 5;  // As PushColumns has them.
+  constexpr std::size_t dot_bytes = 1 + 5 + varint_bytes_max;
   std::size_t bytes = change_bytes + change.dependencies.size() * dot_bytes;
   for (const RowView& row : change.rows) {
-    bytes += row_bytes + row.leaf.size() + row.removed.size() * dot_bytes + row.payload.size();
-    if (row.has_payload && row.stamp != 0 && row.stamp != change.hlc)
-      bytes += column::varint_bytes(~std::uint64_t{0});
+    bytes += leaf_key_bytes_estimate(row.leaf) + column::varint_bytes(row.removed.size() << row_has_bits) +
+             row.removed.size() * dot_bytes;
+    if (!row.has_payload) continue;
+    bytes += column::varint_bytes(row.payload.size()) + row.payload.size();
+    if (row_has(row, change.hlc) == RowHas::payload_and_stamp) bytes += varint_bytes_max;
   }
   return bytes;
 }

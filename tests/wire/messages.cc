@@ -1,5 +1,7 @@
 #include "tests/wire/messages.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -297,6 +299,34 @@ Result<Decoded> decode_all(Decoder& decoder, const std::vector<std::string>& fra
     if (decoded->has_value()) return std::move(**decoded);
   }
   return failure(Errc::invalid_argument, "no frames");
+}
+
+std::string little_endian_word(std::uint64_t word) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(word >> (8 * i)));
+  return bytes;
+}
+
+void reseal(std::string& frame) {
+  const std::uint32_t first = static_cast<std::uint32_t>(frame.size()) |
+                              static_cast<std::uint32_t>(static_cast<std::uint8_t>(frame[3])) << 24;
+  const auto body = std::string_view(frame).substr(frame_header_bytes);
+  const std::uint64_t hash = XXH3_64bits_withSeed(body.data(), body.size(), first);
+  frame.replace(0, frame_header_bytes, little_endian_word(first | hash << 32));
+}
+
+std::string make_frame(std::uint8_t type, std::string_view body, bool continued) {
+  std::string frame(frame_header_bytes, '\0');
+  frame[3] = static_cast<char>(type | (continued ? 0x80 : 0));
+  frame.append(body);
+  reseal(frame);
+  return frame;
+}
+
+std::string make_column_frame(std::uint8_t type, std::string_view columns) {
+  return make_frame(type, little_endian_word(std::uint64_t{1} << 48) +
+                              little_endian_word(1 | (std::uint64_t{columns.size()} << 3 | 2) << 32) +
+                              std::string(columns));
 }
 
 }  // namespace syncline::test

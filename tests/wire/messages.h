@@ -62,4 +62,20 @@ std::string describe(const Message& message);
 // The message in all its frames, which must be one message, or the error.
 Result<Decoded> decode_all(Decoder& decoder, const std::vector<std::string>& frames);
 
+// Frames made by hand, from docs/protocol.md rather than by our encoder.
+
+inline constexpr std::size_t frame_header_bytes = 8;
+
+// A frame around `body`, right length and checksum included.
+std::string make_frame(std::uint8_t type, std::string_view body, bool continued = false);
+
+// A frame whose Cap'n Proto struct has no data and one pointer, to `columns`: a Status or a Push.
+std::string make_column_frame(std::uint8_t type, std::string_view columns);
+
+// Makes the length and the checksum of a frame right again after its bytes were changed.
+void reseal(std::string& frame);
+
+// Eight bytes, the low ones first.
+std::string little_endian_word(std::uint64_t word);
+
 }  // namespace syncline::test

@@ -1,0 +1,383 @@
+// Bytes that no encoder of ours makes: cut, flipped, mixed, made up. Each
+// yields an error or a well-formed message, in memory bounded by its size.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "crdt/bytes.h"
+#include "crdt/leaf_key.h"
+#include "tests/wire/messages.h"
+#include "wire/codec.h"
+
+namespace {
+
+// Bytes ever asked for by this program; it has one thread.
+std::size_t allocated_bytes = 0;
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+  allocated_bytes += bytes;
+  if (void* memory = std::malloc(bytes)) return memory;
+  std::abort();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace syncline {
+namespace {
+
+using test::decode_all;
+using test::describe;
+using test::frame_header_bytes;
+using test::little_endian_word;
+using test::make_column_frame;
+using test::make_frame;
+using test::MessageBox;
+using test::Random;
+using test::random_message;
+using test::reseal;
+
+constexpr std::uint8_t tick_type = 3;
+constexpr std::uint8_t push_type = 5;
+
+void expect_leaf_key(std::string_view leaf) { EXPECT_TRUE(parse_leaf_key(leaf)); }
+
+void expect_dots(std::span<const IndexedDot> dots) {
+  for (const IndexedDot& dot : dots) EXPECT_GT(dot.counter, 0U);
+}
+
+// What sync/ may rely on.
+void expect_well_formed(const Message& message) {
+  if (const auto* push = std::get_if<Push>(&message)) {
+    for (const ChangeView& change : push->changes) {
+      ASSERT_FALSE(change.rows.empty());
+      EXPECT_GT(change.first, 0U);
+      EXPECT_GE(change.first + (change.rows.size() - 1), change.first);
+      expect_dots(change.dependencies);
+      std::string_view before;
+      for (const RowView& row : change.rows) {
+        expect_leaf_key(row.leaf);
+        EXPECT_LT(before, row.leaf);
+        before = row.leaf;
+        expect_dots(row.removed);
+      }
+    }
+  } else if (const auto* chunk = std::get_if<Chunk>(&message)) {
+    expect_dots(chunk->version);
+    std::string_view before;
+    for (const LeafView& leaf : chunk->leaves) {
+      expect_leaf_key(leaf.leaf);
+      EXPECT_LT(before, leaf.leaf);
+      before = leaf.leaf;
+      for (const IndexedLiveDot& live : leaf.dots) EXPECT_GT(live.dot.counter, 0U);
+    }
+    for (const RowName& row : chunk->dead) {
+      expect_leaf_key(row.leaf);
+      EXPECT_GT(row.dot.counter, 0U);
+    }
+  } else if (const auto* want = std::get_if<Want>(&message)) {
+    expect_dots(want->version);
+    if (!want->resume.cursor.empty()) expect_leaf_key(want->resume.cursor);
+  } else if (const auto* status = std::get_if<Status>(&message)) {
+    expect_dots(status->version);
+  }
+}
+
+// Decodes one frame on a fresh connection. If it is a message, it must be
+// well-formed, and the same after another trip.
+Result<std::optional<Decoded>> decode_checked(std::string_view frame) {
+  Decoder decoder;
+  decoder.accept_all();
+  const std::size_t before = allocated_bytes;
+  auto decoded = decoder.decode(frame);
+  // A row is 64 bytes as a view, eight to sixteen more in each column while it
+  // is read; vectors that grow take it twice.
+  EXPECT_LE(allocated_bytes - before, 512 * frame.size() + 16 * 1024);
+  if (!decoded) {
+    EXPECT_FALSE(decoded.error().detail.empty());
+    return decoded;
+  }
+  if (!decoded->has_value()) return decoded;
+  const Message& message = (*decoded)->message;
+  expect_well_formed(message);
+  Encoder encoder;
+  Decoder again;
+  again.accept_all();
+  const auto twice = decode_all(again, encoder.encode(message));
+  EXPECT_TRUE(twice) << to_string(twice.error());
+  if (twice) {
+    EXPECT_EQ(describe(twice->message), describe(message));
+  }
+  return decoded;
+}
+
+// Frames with all kinds of content, each decodable on a fresh connection.
+std::vector<std::string> samples(std::uint64_t seeds, std::size_t size) {
+  std::vector<std::string> frames;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    Random random(seed);
+    MessageBox box;
+    for (std::size_t index = 0; index < std::variant_size_v<Message>; ++index) {
+      Encoder encoder;
+      auto made = encoder.encode(random_message(random, box, index, size));
+      EXPECT_EQ(made.size(), 1U);
+      frames.push_back(std::move(made.front()));
+    }
+  }
+  return frames;
+}
+
+TEST(Hostile, EveryTruncationIsAnError_R_RES_4) {
+  for (const std::string& frame : samples(5, 5)) {
+    for (std::size_t bytes = 0; bytes < frame.size(); ++bytes) {
+      Decoder decoder;
+      decoder.accept_all();
+      ASSERT_FALSE(decoder.decode(std::string_view(frame).substr(0, bytes))) << bytes;
+    }
+  }
+}
+
+TEST(Hostile, EveryBitFlipIsAnError_R_BLAST_1) {
+  for (std::string& frame : samples(5, 5)) {
+    for (std::size_t bit = 0; bit < frame.size() * 8; ++bit) {
+      const char right = frame[bit / 8];
+      frame[bit / 8] = static_cast<char>(right ^ (1 << (bit % 8)));
+      Decoder decoder;
+      decoder.accept_all();
+      ASSERT_FALSE(decoder.decode(frame)) << bit;
+      frame[bit / 8] = right;
+    }
+  }
+}
+
+TEST(Hostile, TruncationsWithRightChecksumsAreErrorsOrMessagesOfTheSameKind_R_RES_5) {
+  for (const std::string& frame : samples(5, 8)) {
+    const auto whole = decode_checked(frame);
+    ASSERT_TRUE(whole);
+    for (std::size_t bytes = frame_header_bytes; bytes < frame.size(); ++bytes) {
+      std::string cut = frame.substr(0, bytes);
+      reseal(cut);
+      const auto decoded = decode_checked(cut);
+      if (decoded && decoded->has_value()) {
+        ASSERT_EQ((*decoded)->message.index(), (*whole)->message.index());
+      }
+    }
+  }
+}
+
+TEST(Hostile, BitFlipsWithRightChecksumsAreErrorsOrMessagesOfTheSameKind_R_RES_5) {
+  for (std::string& frame : samples(5, 8)) {
+    const auto whole = decode_checked(frame);
+    ASSERT_TRUE(whole);
+    for (std::size_t bit = frame_header_bytes * 8; bit < frame.size() * 8; ++bit) {
+      const char right = frame[bit / 8];
+      frame[bit / 8] = static_cast<char>(right ^ (1 << (bit % 8)));
+      reseal(frame);
+      const auto decoded = decode_checked(frame);
+      if (decoded) {
+        ASSERT_TRUE(decoded->has_value());
+        ASSERT_EQ((*decoded)->message.index(), (*whole)->message.index());
+      }
+      frame[bit / 8] = right;
+    }
+  }
+}
+
+TEST(Hostile, MixedAndScribbledFramesDoNoHarm_R_RES_5) {
+  auto frames = samples(10, 12);
+  Random random(8);
+  std::size_t accepted = 0;
+  for (int run = 0; run < 20'000; ++run) {
+    std::string frame = frames[random.below(frames.size())];
+    for (std::uint64_t edits = 1 + random.below(4); edits > 0; --edits) {
+      const std::string& other = frames[random.below(frames.size())];
+      const std::size_t at = frame_header_bytes + random.below(frame.size() - frame_header_bytes);
+      const std::size_t from = random.below(other.size());
+      switch (random.below(4)) {
+        case 0:
+          frame[at] = static_cast<char>(random.skewed());
+          break;
+        case 1:
+          frame.erase(at, 1 + random.below(8));
+          break;
+        case 2:
+          frame.insert(at, other.substr(from, 1 + random.below(16)));
+          break;
+        default:
+          frame.replace(at, std::min<std::size_t>(8, frame.size() - at), little_endian_word(random.skewed()));
+      }
+      if (frame.size() <= frame_header_bytes) frame += 'x';
+    }
+    if (random.one_in(20)) frame[3] = static_cast<char>(random.below(128));
+    reseal(frame);
+    if (decode_checked(frame)) ++accepted;
+  }
+  EXPECT_GT(accepted, 100U);  // Some edits only change content.
+}
+
+void expect_error(const std::string& frame, Errc code) {
+  const auto decoded = decode_checked(frame);
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, code) << to_string(decoded.error());
+}
+
+TEST(Hostile, AnUnknownTypeIsUnsupported) {
+  for (const std::uint8_t type : std::initializer_list<std::uint8_t>{0, 11, 127}) {
+    expect_error(make_frame(type, little_endian_word(0)), Errc::unsupported);
+  }
+}
+
+TEST(Hostile, FieldsOfANewerPeerAreIgnored) {
+  const std::uint64_t root = std::uint64_t{3} << 32;  // Three words of data; we know two.
+  const auto decoded =
+      decode_checked(make_frame(tick_type, little_endian_word(root) + little_endian_word(7) +
+                                               little_endian_word(8) + little_endian_word(9)));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(describe((*decoded)->message), describe(Tick{{7, 8}}));
+}
+
+// Columns of a push by hand: keyspace 0, several changes.
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  put_varint(bytes, value);
+  return bytes;
+}
+std::string run_of(std::uint64_t count, std::uint64_t value) {
+  return varint(count << 2 | 1) + varint(value);
+}
+std::string push_of(std::uint64_t changes) { return varint(2) + varint(changes); }
+
+TEST(Hostile, CountsBeyondTheBytesAreRefused_R_RES_4) {
+  const std::uint64_t huge = std::uint64_t{1} << 60;
+  expect_error(make_column_frame(push_type, push_of(huge) + run_of(huge, 0)), Errc::limit);
+  expect_error(make_column_frame(push_type, push_of(1000) + run_of(1000, 0)), Errc::limit);
+  // One change with so many rows, row with so many removed dots, change with so many dependencies.
+  const std::string change = varint(0) + varint(0) + varint(0) + varint(0);  // Header, actor, two of time.
+  expect_error(make_column_frame(push_type, change + varint((huge - 1) << 1)), Errc::limit);
+  expect_error(make_column_frame(push_type, change + varint(1) + varint(huge - 1)), Errc::limit);
+  const std::string leaf = varint(0) + varint(4) + std::string("k\0\x01\x04", 4);
+  expect_error(make_column_frame(push_type, change + varint(0) + leaf + varint(huge << 2)), Errc::limit);
+  // A payload longer than what is left, and one that is just there.
+  expect_error(make_column_frame(push_type, change + varint(0) + leaf + varint(1) + varint(2) + "p"),
+               Errc::malformed);
+  EXPECT_TRUE(
+      decode_checked(make_column_frame(push_type, change + varint(0) + leaf + varint(1) + varint(1) + "p")));
+}
+
+// Each change names the same long key in a few bits.
+TEST(Hostile, FrontCodingCannotMultiplyKeys_R_RES_4) {
+  const std::string key = std::string(60'000, 'k') + std::string("\0\x01\x04", 3);
+  const std::uint64_t changes = 10'000;
+  const std::string columns = push_of(changes) + run_of(changes, 0) + run_of(changes, 0) + varint(0) +
+                              run_of(changes, 0) + run_of(changes, 0) + varint(1 << 2) + varint(0) +
+                              run_of(changes - 1, key.size()) + run_of(changes, key.size()) + key +
+                              run_of(changes, 0);
+  expect_error(make_column_frame(push_type, columns), Errc::limit);
+}
+
+TEST(Hostile, ListsBeyondTheirLimitsAreRefused_R_RES_4) {
+  const WireLimits limits;
+  Encoder encoder;
+  const auto refused = [&](const Message& message) {
+    Decoder decoder;
+    decoder.accept_all();
+    const auto decoded = decode_all(decoder, encoder.encode(message));
+    return !decoded && decoded.error().code == Errc::limit;
+  };
+  const std::string text(limits.text_bytes_max + 1, 't');
+  EXPECT_TRUE(refused(Keyspaces{{text}}));
+  EXPECT_TRUE(refused(Addresses{{text}}));
+  EXPECT_TRUE(refused(Bye{0, text}));
+  EXPECT_TRUE(refused(Refuse{0, 0, text}));
+  EXPECT_TRUE(refused(Hello{.cluster = text}));
+  EXPECT_TRUE(refused(Hello{.address = text}));
+  EXPECT_TRUE(refused(Keyspaces{std::vector<std::string>(limits.list_entries_max + 1)}));
+  EXPECT_TRUE(refused(Status{.definitions = std::vector<ActorId>(limits.list_entries_max + 1)}));
+  EXPECT_TRUE(refused(Status{.version = std::vector<IndexedDot>(limits.list_entries_max + 1, {0, 1})}));
+  EXPECT_TRUE(refused(Status{.keyspace = static_cast<std::uint32_t>(limits.list_entries_max)}));
+  const std::string leaf = leaf_key("k", Type::or_set, std::string(limits.leaf_key_bytes_max, 'e'));
+  EXPECT_TRUE(refused(Chunk{.leaves = {{.leaf = leaf}}}));
+  EXPECT_TRUE(refused(Want{.has_resume = true, .resume = {.cursor = leaf}}));
+}
+
+// Pointers of Cap'n Proto that claim more than there is, point at each other or nowhere.
+TEST(Hostile, PointersCannotMultiplyBytes_R_RES_5) {
+  const std::uint64_t root = std::uint64_t{1} << 48;  // No data, one pointer.
+  const auto list = [](std::uint64_t offset, std::uint64_t size_code, std::uint64_t count) {
+    return little_endian_word((offset << 2 | 1) | (size_code << 32) | (count << 35));
+  };
+  constexpr std::uint8_t keyspaces_type = 2;
+  const auto with_root = [&](const std::string& words) {
+    return make_frame(keyspaces_type, little_endian_word(root) + words);
+  };
+  EXPECT_FALSE(decode_checked(with_root(list(0, 0, (1 << 29) - 1))));  // Elements of no size.
+  EXPECT_FALSE(decode_checked(with_root(list(0, 6, (1 << 29) - 1))));  // More pointers than bytes.
+  EXPECT_FALSE(decode_checked(with_root(list(0, 6, 2))));
+  EXPECT_FALSE(
+      decode_checked(with_root(little_endian_word(2 | std::uint64_t{7} << 32))));  // Another segment.
+  // A thousand names that are all the same 4,000 bytes.
+  std::string names = list(0, 6, 1000);
+  for (std::uint64_t i = 0; i < 1000; ++i) names += list(999 - i, 2, 4000);
+  EXPECT_FALSE(decode_checked(with_root(names + std::string(4000, 'n'))));
+}
+
+TEST(Hostile, DisorderAndNonsenseAreMalformed) {
+  MessageBox box;
+  const std::string a = leaf_key("k", Type::or_set, "a");
+  const std::string b = leaf_key("k", Type::or_set, "b");
+  const auto refused = [](const Message& message) {
+    Encoder encoder;
+    expect_error(encoder.encode(message).front(), Errc::malformed);
+  };
+  const auto change = [&](std::vector<RowView> rows, std::uint64_t first = 1) {
+    return Push{.changes = {{.first = first, .rows = box.keep(std::move(rows))}}};
+  };
+  const IndexedDot zero{1, 0};
+  refused(change({{.leaf = b}, {.leaf = a}}));
+  refused(change({{.leaf = a}, {.leaf = a}}));
+  refused(change({{.leaf = a}, {.leaf = b}}, ~std::uint64_t{0}));
+  refused(change({{.leaf = a}}, 0));
+  refused(change({{.leaf = a, .removed = {&zero, 1}}}));
+  refused(change({{.leaf = std::string_view("k\0\x01", 3)}}));           // A key without type.
+  refused(change({{.leaf = std::string_view("k\0\x01\0e\0\x01", 7)}}));  // Type zero.
+  refused(
+      Push{.changes = {
+               {.first = 1, .dependencies = {&zero, 1}, .rows = box.keep(std::vector{RowView{.leaf = a}})}}});
+  const IndexedLiveDot dead_zero{.dot = zero};
+  refused(Chunk{.leaves = {{.leaf = b}, {.leaf = a}}});
+  refused(Chunk{.leaves = {{.leaf = a}, {.leaf = a}}});
+  refused(Chunk{.leaves = {{.leaf = a, .dots = {&dead_zero, 1}}}});
+  refused(Chunk{.dead = {{zero, a}}});
+  refused(Chunk{.version = {zero}});
+  refused(Status{.version = {zero}});
+  refused(Want{.has_resume = true, .resume = {.cursor = "no leaf"}});
+}
+
+// Messages so regular that few bytes would stand for many elements: the
+// encoder writes them out, or its own side's limits would refuse them.
+TEST(Hostile, OurOwnMessagesAreNeverTakenForAnAttack) {
+  const std::string leaf = leaf_key("k", Type::or_set, std::string(5000, 'e'));
+  MessageBox box;
+  Push push;
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    push.changes.push_back({.first = 1 + i, .rows = box.keep(std::vector{RowView{.leaf = leaf}})});
+  }
+  Chunk chunk{.leaves = {{.leaf = leaf, .dots = box.keep([] {
+                            std::vector<IndexedLiveDot> live;
+                            for (std::uint64_t i = 0; i < 20'000; ++i) live.push_back({.dot = {0, i + 1}});
+                            return live;
+                          }())}}};
+  for (const Message& message : {Message(push), Message(chunk)}) {
+    Encoder encoder;
+    Decoder decoder;
+    decoder.accept_all();
+    const auto decoded = decode_all(decoder, encoder.encode(message));
+    ASSERT_TRUE(decoded) << to_string(decoded.error());
+    EXPECT_EQ(describe(decoded->message), describe(message));
+  }
+}
+
+}  // namespace
+}  // namespace syncline
