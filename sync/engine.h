@@ -41,13 +41,14 @@ class KeyspaceState;
 struct EngineOptions {
   // Seeds the ids drawn by this engine. Must be fresh random bits at every start.
   std::array<std::uint64_t, 4> entropy{};
-  std::size_t value_bytes_max = 64 * 1024;           // One payload.
-  std::size_t key_bytes_max = 16 * 1024;             // One leaf key, escaped.
-  std::size_t change_bytes_max = 16 * 1024 * 1024;   // One change: what must apply at once.
-  std::size_t log_bytes_max = 64 * 1024 * 1024;      // Recent log of one keyspace.
-  std::size_t early_bytes_max = 4 * 1024 * 1024;     // Changes that wait for what they depend on, a keyspace.
+  std::size_t value_bytes_max = 64 * 1024;          // One payload.
+  std::size_t key_bytes_max = 16 * 1024;            // One leaf key, escaped.
+  std::size_t change_bytes_max = 16 * 1024 * 1024;  // One change: what must apply at once.
+  std::size_t log_bytes_max = 64 * 1024 * 1024;     // Recent log of one keyspace.
+  std::size_t early_bytes_max = 4 * 1024 * 1024;    // Changes that wait for what they depend on, a keyspace.
+  std::size_t staged_bytes_max = std::size_t{1} << 30;  // An inbound pass before it is merged, a keyspace.
   std::size_t keyspaces_max = 65'536;
-  std::size_t events_max = 65'536;                   // Unpolled events other than changes of watched leaves.
+  std::size_t events_max = 65'536;  // Unpolled events other than changes of watched leaves.
   std::chrono::milliseconds drift_max = std::chrono::minutes(10);
 };
 
@@ -80,9 +81,9 @@ using EngineEvent = std::variant<LeafChanged, Notice>;
 // Counts since the start.
 struct EngineMetrics {
   std::uint64_t changes_local = 0;
-  std::uint64_t changes_remote = 0;       // Applied, by push.
-  std::uint64_t changes_duplicate = 0;    // Arrived though known.
-  std::uint64_t changes_waiting = 0;      // Now in the early buffers.
+  std::uint64_t changes_remote = 0;     // Applied, by push.
+  std::uint64_t changes_duplicate = 0;  // Arrived though known.
+  std::uint64_t changes_waiting = 0;    // Now in the early buffers.
   std::uint64_t early_dropped = 0;
   std::uint64_t passes_merged = 0;
   std::uint64_t divergence_detected = 0;
@@ -90,7 +91,7 @@ struct EngineMetrics {
   std::uint64_t dots_reused = 0;
   std::uint64_t clock_drift = 0;
   std::uint64_t commits_failed = 0;
-  std::uint64_t log_cut = 0;              // Log entries dropped for the budget.
+  std::uint64_t log_cut = 0;  // Log entries dropped for the budget.
 };
 
 class SYNCLINE_EXPORT Engine {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "crdt/dot.h"
+#include "crdt/export.h"
 #include "wire/message.h"
 
 namespace syncline {
@@ -26,14 +27,15 @@ struct LogRecord {
 struct KeyspaceRecord {
   std::string name;
   bool dropped = false;  // Forget everything of it; all else is empty.
-  std::vector<std::pair<std::string, std::string>> leaves;  // To put; an empty value erases. Sorted, no leaf twice.
-  std::vector<ActorId> actors;                              // Appended to the keyspace's actors.
-  std::vector<IndexedDot> version;                          // Entries that changed.
+  std::vector<std::pair<std::string, std::string>>
+      leaves;                       // To put; an empty value erases. Sorted, no leaf twice.
+  std::vector<ActorId> actors;      // Appended to the keyspace's actors.
+  std::vector<IndexedDot> version;  // Entries that changed.
   DigestPair digests;
-  std::vector<LogRecord> log;                                 // Appended.
+  std::vector<LogRecord> log;                                    // Appended.
   std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;  // (actor, first) of entries to forget.
-  bool staged_cleared = false;                              // Forget staged chunks before appending.
-  std::vector<std::string> staged;                          // Chunks of an unfinished pass, appended.
+  bool staged_cleared = false;                                   // Forget staged chunks before appending.
+  std::vector<std::string> staged;                               // Chunks of an unfinished pass, appended.
 };
 
 // One transaction. Committing it whole or not at all is up to the store.
@@ -49,7 +51,7 @@ struct KeyspaceHead {
   std::vector<ActorId> actors;
   std::vector<IndexedDot> version;
   DigestPair digests;
-  std::vector<LogRecord> log;        // In the order in which they were appended.
+  std::vector<LogRecord> log;  // In the order in which they were appended.
   std::vector<std::string> staged;
 };
 
@@ -59,6 +61,6 @@ struct Head {
 };
 
 // Adds a record to a head: what every store does with all but the leaves.
-void apply(const Record& record, Head& head);
+SYNCLINE_EXPORT void apply(const Record& record, Head& head);
 
 }  // namespace syncline

@@ -33,16 +33,16 @@
 namespace syncline {
 
 struct SessionOptions {
-  std::string cluster = "default";                       // Peers of another cluster are refused.
-  std::array<std::uint8_t, 16> node{};                   // This run of this replica: fresh random bits.
-  std::string address;                                   // Told to the peer; empty if we can't be dialled.
-  std::vector<std::string> keyspaces;                    // Served on this session; empty means all, also later ones.
-  std::chrono::milliseconds tick_interval{1'000};        // Between L0 ticks.
-  std::chrono::milliseconds ack_delay{20};               // Acknowledgements gather this long.
-  std::chrono::milliseconds pass_grace{200};             // What pushes may still bring isn't asked for earlier.
-  std::chrono::milliseconds pass_timeout{10'000};        // An inbound pass without progress is given up.
-  std::size_t chunk_bytes = 128 * 1024;                  // Aim for one chunk of a pass; below the frame limit.
-  std::size_t push_bytes = 64 * 1024;                    // Aim for one push.
+  std::string cluster = "default";      // Peers of another cluster are refused.
+  std::array<std::uint8_t, 16> node{};  // This run of this replica: fresh random bits.
+  std::string address;                  // Told to the peer; empty if we can't be dialled.
+  std::vector<std::string> keyspaces;   // Served on this session; empty means all, also later ones.
+  std::chrono::milliseconds tick_interval{1'000};  // Between L0 ticks.
+  std::chrono::milliseconds ack_delay{20};         // Acknowledgements gather this long.
+  std::chrono::milliseconds pass_grace{200};       // What pushes may still bring isn't asked for earlier.
+  std::chrono::milliseconds pass_timeout{10'000};  // An inbound pass without progress is given up.
+  std::size_t chunk_bytes = 128 * 1024;            // Aim for one chunk of a pass; below the frame limit.
+  std::size_t push_bytes = 64 * 1024;              // Aim for one push.
   bool relay = true;  // Push what other peers made, too. Off in a full mesh, where each pushes its own.
   WireLimits limits;
 };
@@ -65,12 +65,12 @@ using SessionEvent = std::variant<PeerGreeted, PeersLearned, KeyspaceCompared>;
 
 struct SessionMetrics {
   std::uint64_t frames_in = 0, frames_out = 0;
-  std::uint64_t bytes_in = 0, bytes_out = 0;          // Frames, headers included.
-  std::uint64_t changes_in = 0, changes_out = 0;      // By push.
-  std::uint64_t passes_in = 0, passes_out = 0;        // Completed.
-  std::uint64_t full_passes_in = 0;                   // Of these, all leaves.
-  std::uint64_t leaves_in = 0, leaves_out = 0;        // In chunks.
-  std::uint64_t ticks_equal = 0, ticks_unequal = 0;   // L0 verdicts.
+  std::uint64_t bytes_in = 0, bytes_out = 0;         // Frames, headers included.
+  std::uint64_t changes_in = 0, changes_out = 0;     // By push.
+  std::uint64_t passes_in = 0, passes_out = 0;       // Completed.
+  std::uint64_t full_passes_in = 0;                  // Of these, all leaves.
+  std::uint64_t leaves_in = 0, leaves_out = 0;       // In chunks.
+  std::uint64_t ticks_equal = 0, ticks_unequal = 0;  // L0 verdicts.
 };
 
 class SYNCLINE_EXPORT Session {

@@ -1,0 +1,405 @@
+#include "sync/engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "crdt/leaf_key.h"
+#include "fmt/format.h"
+#include "sync/engine_impl.h"
+
+namespace syncline {
+namespace {
+
+Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
+  Version version;
+  for (const IndexedDot& entry : counters.since({}))
+    version.raise(keyspace.actors[entry.actor], entry.counter);
+  return version;
+}
+
+}  // namespace
+
+Engine::Impl::Impl(EngineOptions options_, LeafSource* source_)
+    : options(std::move(options_)), source(source_), clock(options.drift_max) {}
+
+ActorId Engine::Impl::draw() {
+  char bytes[sizeof options.entropy + sizeof drawn];
+  ++drawn;
+  std::memcpy(bytes, options.entropy.data(), sizeof options.entropy);
+  std::memcpy(bytes + sizeof options.entropy, &drawn, sizeof drawn);
+  ActorId id;
+  const std::uint64_t halves[] = {hash_bytes({bytes, sizeof bytes}, 1), hash_bytes({bytes, sizeof bytes}, 2)};
+  static_assert(sizeof halves == ActorId::size_bytes);
+  std::memcpy(id.bytes.data(), halves, sizeof halves);
+  return id;
+}
+
+std::uint32_t Engine::Impl::writer(KeyspaceState& keyspace) {
+  if (keyspace.self == ActorTable::none) keyspace.self = keyspace.actors.intern(draw());
+  return keyspace.self;
+}
+
+void Engine::Impl::notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail) {
+  if (notices >= options.events_max) return;
+  ++notices;
+  events.emplace_back(Notice{kind, keyspace.name, std::move(detail)});
+}
+
+void Engine::Impl::settle(KeyspaceState& keyspace) {
+  if (keyspace.watched) {
+    for (Touched& touched : keyspace.take_touched())
+      events.emplace_back(
+          LeafChanged{keyspace.name, std::move(touched.leaf), std::move(touched.before), touched.local});
+  }
+  metrics.log_cut += keyspace.cut_log(options.log_bytes_max);
+}
+
+void Engine::Impl::fail_commit(const Error& error) {
+  ++metrics.commits_failed;
+  ++generation;
+  for (auto& [name, keyspace] : keyspaces) {
+    keyspace->undo();
+    notice(Notice::Kind::commit_failed, *keyspace, to_string(error));
+  }
+}
+
+Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& change, Time now) {
+  if (change.actor == keyspace.self) {
+    Counters made;
+    made.raise(change.actor, change.first + change.rows.size() - 1);
+    check_amnesia(keyspace, made);
+  }
+  const auto applied = keyspace.take(change);
+  if (!applied) {
+    if (applied.error().code != Errc::malformed) fail_commit(applied.error());
+    return applied;
+  }
+  switch (*applied) {
+    case Applied::duplicate:
+      ++metrics.changes_duplicate;
+      return applied;
+    case Applied::reused:
+      ++metrics.dots_reused;
+      notice(Notice::Kind::dot_reused, keyspace,
+             "two changes as " + to_string(Dot{keyspace.actors[change.actor], change.first}));
+      return applied;
+    case Applied::dropped:
+      ++metrics.early_dropped;
+      notice(Notice::Kind::early_dropped, keyspace,
+             to_string(Dot{keyspace.actors[change.actor], change.first}) +
+                 " waits for others, and the buffer is full");
+      return applied;
+    case Applied::waits:
+    case Applied::now:
+      break;
+  }
+  if (!clock.observe(change.hlc, now.wall)) {
+    ++metrics.clock_drift;
+    notice(Notice::Kind::clock_drift, keyspace,
+           fmt::format("{} is {} ms ahead of this clock",
+                       to_string(Dot{keyspace.actors[change.actor], change.first}),
+                       (Hlc::to_wall(change.hlc) - now.wall).count()));
+  }
+  if (*applied == Applied::waits) return applied;
+  ++metrics.changes_remote;
+  if (keyspace.early_count() > 0) {
+    const auto drained = keyspace.drain_early();
+    if (!drained) {
+      fail_commit(drained.error());
+      return tl::unexpected(drained.error());
+    }
+    metrics.changes_remote += *drained;
+  }
+  settle(keyspace);
+  return applied;
+}
+
+Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass& pass) {
+  check_amnesia(keyspace, pass.version());
+  const std::uint64_t reused = keyspace.dots_reused;
+  const auto kept = keyspace.merge_pass(pass);
+  if (!kept) {
+    if (kept.error().code != Errc::malformed) fail_commit(kept.error());
+    return tl::unexpected(kept.error());
+  }
+  ++metrics.passes_merged;
+  metrics.repair_kept += *kept;
+  if (*kept > 0)
+    notice(Notice::Kind::repair_kept, keyspace, fmt::format("{} dots that one side lacked stay", *kept));
+  if (keyspace.dots_reused != reused) {
+    metrics.dots_reused += keyspace.dots_reused - reused;
+    notice(Notice::Kind::dot_reused, keyspace, "one dot lives at two leaves; both stay");
+  }
+  const auto drained = keyspace.drain_early();
+  if (!drained) {
+    fail_commit(drained.error());
+    return tl::unexpected(drained.error());
+  }
+  metrics.changes_remote += *drained;
+  settle(keyspace);
+  return {};
+}
+
+void Engine::Impl::check_amnesia(KeyspaceState& keyspace, const Counters& peer) {
+  if (keyspace.self == ActorTable::none || peer[keyspace.self] == 0) return;
+  if (peer[keyspace.self] <= keyspace.version[keyspace.self]) return;
+  notice(Notice::Kind::amnesia, keyspace,
+         "a peer knows " + to_string(Dot{keyspace.actors[keyspace.self], peer[keyspace.self]}) +
+             " of our own actor, which this store never wrote: writing goes on under a fresh actor");
+  keyspace.self = ActorTable::none;
+}
+
+Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options), nullptr)) {}
+
+Engine::Engine(EngineOptions options, LeafSource& source, const Head& head)
+    : impl_(std::make_unique<Impl>(std::move(options), &source)) {
+  impl_->clock = Hlc(impl_->options.drift_max, head.hlc);
+  impl_->recorded_hlc = head.hlc;
+  for (const KeyspaceHead& stored : head.keyspaces) {
+    auto keyspace = std::make_unique<KeyspaceState>(stored.name, impl_->options, &source);
+    const auto restored = keyspace->restore(stored);
+    SYNCLINE_ASSERT(restored.has_value());
+    impl_->keyspaces.emplace(stored.name, std::move(keyspace));
+    ++impl_->keyspaces_opened;
+  }
+}
+
+Engine::~Engine() = default;
+
+Result<KeyspaceState*> Engine::open_keyspace(std::string_view name) {
+  if (KeyspaceState* known = find_keyspace(name)) return known;
+  if (name.empty() || name.size() > 1024)
+    return failure(Errc::invalid_argument, "a keyspace's name has 1 to 1024 bytes");
+  if (impl_->keyspaces.size() >= impl_->options.keyspaces_max)
+    return failure(Errc::limit, "too many keyspaces");
+  auto keyspace = std::make_unique<KeyspaceState>(std::string(name), impl_->options, impl_->source);
+  KeyspaceState* const opened = keyspace.get();
+  impl_->keyspaces.emplace(std::string(name), std::move(keyspace));
+  ++impl_->keyspaces_opened;
+  return opened;
+}
+
+KeyspaceState* Engine::find_keyspace(std::string_view name) {
+  const auto it = impl_->keyspaces.find(name);
+  return it == impl_->keyspaces.end() ? nullptr : it->second.get();
+}
+
+std::vector<std::string> Engine::keyspace_names() const {
+  std::vector<std::string> names;
+  names.reserve(impl_->keyspaces.size());
+  for (const auto& [name, keyspace] : impl_->keyspaces) names.push_back(name);
+  return names;
+}
+
+Result<void> Engine::drop_keyspace(std::string_view name) {
+  const auto it = impl_->keyspaces.find(name);
+  if (it == impl_->keyspaces.end()) return failure(Errc::invalid_argument, "no keyspace of that name");
+  if (impl_->source != nullptr) impl_->dropped.push_back(it->first);
+  impl_->keyspaces.erase(it);
+  ++impl_->generation;  // Sessions hold on to keyspaces: they must begin anew.
+  return {};
+}
+
+Transaction Engine::begin(KeyspaceState& keyspace, Time now) {
+  const ActorId self = keyspace.actors[impl_->writer(keyspace)];
+  return Transaction(keyspace, impl_->scratch, self, impl_->clock.next(now.wall));
+}
+
+namespace {
+
+using Op = TransactionScratch::Op;
+
+Result<void> check_limits(const TransactionScratch& scratch, const EngineOptions& options) {
+  if (scratch.error) return tl::unexpected(*scratch.error);
+  if (scratch.bytes > options.change_bytes_max)
+    return failure(Errc::too_large, fmt::format("a change of more than {} bytes", options.change_bytes_max));
+  for (const Op& op : scratch.ops) {
+    if (op.write == TransactionScratch::Write::none) continue;
+    if (op.leaf.size() > options.key_bytes_max)
+      return failure(Errc::too_large,
+                     fmt::format("a key of {} bytes; at most {}", op.leaf.size(), options.key_bytes_max));
+    if (op.write == TransactionScratch::Write::put && op.payload.size() > options.value_bytes_max)
+      return failure(Errc::too_large, fmt::format("a value of {} bytes; at most {}", op.payload.size(),
+                                                  options.value_bytes_max));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Version> Engine::commit(Transaction&& transaction) {
+  const Transaction open = std::move(transaction);  // Clears the scratch when done.
+  Impl& impl = *impl_;
+  KeyspaceState& keyspace = *open.keyspace_;
+  const TransactionScratch& scratch = *open.scratch_;
+  if (const auto checked = check_limits(scratch, impl.options); !checked)
+    return tl::unexpected(checked.error());
+
+  impl.order.clear();
+  for (std::uint32_t i = 0; i < scratch.ops.size(); ++i)
+    if (scratch.ops[i].write != TransactionScratch::Write::none) impl.order.push_back(i);
+  std::sort(impl.order.begin(), impl.order.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return scratch.ops[a].leaf < scratch.ops[b].leaf; });
+
+  const std::uint32_t self = impl.writer(keyspace);
+  Version token;
+  if (impl.order.empty()) {
+    token.raise(keyspace.actors[self], keyspace.version[self]);
+    return token;
+  }
+  impl.rows.clear();
+  impl.removed.clear();
+  for (const std::uint32_t i : impl.order)
+    for_each_live_in(scratch.ops[i].before,
+                     [&](const IndexedLive& live) { impl.removed.push_back(live.dot); });
+  std::size_t at = 0;
+  for (const std::uint32_t i : impl.order) {
+    const Op& op = scratch.ops[i];
+    std::size_t count = 0;
+    for_each_live_in(op.before, [&](const IndexedLive&) { ++count; });
+    const bool put = op.write == TransactionScratch::Write::put;
+    impl.rows.push_back({op.leaf,
+                         {impl.removed.data() + at, count},
+                         put,
+                         put ? op.stamp : 0,
+                         put ? op.payload : std::string_view()});
+    at += count;
+  }
+  const std::vector<IndexedDot> dependencies = keyspace.dependencies();
+  const ChangeView change{self, keyspace.version[self] + 1, open.hlc_, dependencies, impl.rows};
+  if (const auto applied = keyspace.apply(change, true); !applied) return tl::unexpected(applied.error());
+  ++impl.metrics.changes_local;
+  impl.settle(keyspace);
+  token.raise(keyspace.actors[self], keyspace.version[self]);
+  return token;
+}
+
+Result<std::optional<std::string_view>> Engine::find(const KeyspaceState& keyspace,
+                                                     std::string_view leaf) const {
+  return keyspace.find(leaf);
+}
+
+Result<void> Engine::scan(const KeyspaceState& keyspace, std::string_view from,
+                          absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  return keyspace.scan(from, visit);
+}
+
+void Engine::for_each_live(const KeyspaceState& keyspace, std::string_view value,
+                           absl::FunctionRef<void(const LiveDotView&)> fn) const {
+  std::vector<LiveDotView> views;
+  for_each_live_in(value, [&](const IndexedLive& live) {
+    views.push_back(
+        {{keyspace.actors[live.dot.actor], live.dot.counter}, live.payload.stamp, live.payload.bytes});
+  });
+  std::sort(views.begin(), views.end(),
+            [](const LiveDotView& a, const LiveDotView& b) { return a.dot < b.dot; });
+  for (const LiveDotView& view : views) fn(view);
+}
+
+Version Engine::version(const KeyspaceState& keyspace) const {
+  return to_version(keyspace, keyspace.version);
+}
+Version Engine::persisted_version(const KeyspaceState& keyspace) const {
+  return to_version(keyspace, keyspace.persisted_version());
+}
+DigestPair Engine::digests(const KeyspaceState& keyspace) const { return keyspace.digests; }
+DigestPair Engine::persisted_digests(const KeyspaceState& keyspace) const {
+  return keyspace.persisted_digests();
+}
+
+std::optional<ActorId> Engine::own_actor(const KeyspaceState& keyspace) const {
+  if (keyspace.self == ActorTable::none) return std::nullopt;
+  return keyspace.actors[keyspace.self];
+}
+
+Result<std::vector<std::string>> Engine::touched_since(const KeyspaceState& keyspace,
+                                                       const Version& since) const {
+  std::vector<std::string> leaves;
+  for (std::uint32_t actor = 0; actor < keyspace.version.size(); ++actor) {
+    const std::uint64_t from = since.counter(keyspace.actors[actor]);
+    if (!keyspace.log.covers(actor, from + 1, keyspace.version[actor]))
+      return failure(Errc::version_too_old, "the log doesn't reach back so far: iterate anew");
+    keyspace.log.for_each_name(actor, from + 1, keyspace.version[actor],
+                               [&](std::uint64_t, std::string_view leaf) { leaves.emplace_back(leaf); });
+  }
+  std::sort(leaves.begin(), leaves.end());
+  leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
+  return leaves;
+}
+
+Result<DigestPair> Engine::recompute_digests(const KeyspaceState& keyspace) const {
+  DigestPair pair;
+  for (const IndexedDot& entry : keyspace.version.since({}))
+    pair.context += hash_entry(keyspace.actors[entry.actor], entry.counter);
+  const auto scanned = keyspace.scan({}, [&](std::string_view leaf, std::string_view value) {
+    for_each_live_in(value, [&](const IndexedLive& live) {
+      pair.state += hash_live(leaf, keyspace.actors[live.dot.actor], live.dot.counter, live.payload.stamp,
+                              live.payload.bytes);
+    });
+    return true;
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  return pair;
+}
+
+std::size_t Engine::leaf_count(const KeyspaceState& keyspace) const { return keyspace.leaf_count(); }
+std::size_t Engine::leaf_memory_bytes(const KeyspaceState& keyspace) const {
+  return keyspace.leaf_memory_bytes();
+}
+std::size_t Engine::log_memory_bytes(const KeyspaceState& keyspace) const {
+  return keyspace.log.memory_bytes();
+}
+void Engine::cut_log(KeyspaceState& keyspace, std::size_t bytes) {
+  impl_->metrics.log_cut += keyspace.cut_log(bytes);
+}
+void Engine::watch(KeyspaceState& keyspace, bool on) { keyspace.watched = on; }
+
+std::optional<Record> Engine::poll_record() {
+  Impl& impl = *impl_;
+  if (impl.source == nullptr) return std::nullopt;
+  Record record;
+  record.sequence = impl.sequence + 1;
+  record.hlc = impl.clock.last();
+  for (std::string& name : impl.dropped) {
+    KeyspaceRecord dropped;
+    dropped.name = std::move(name);
+    dropped.dropped = true;
+    record.keyspaces.push_back(std::move(dropped));
+  }
+  impl.dropped.clear();
+  for (auto& [name, keyspace] : impl.keyspaces)
+    if (auto part = keyspace->take_record(record.sequence)) record.keyspaces.push_back(std::move(*part));
+  if (record.keyspaces.empty()) return std::nullopt;
+  ++impl.sequence;
+  return record;
+}
+
+void Engine::handle_persisted(std::uint64_t sequence) {
+  for (auto& [name, keyspace] : impl_->keyspaces) {
+    keyspace->handle_persisted(sequence);
+    impl_->settle(*keyspace);
+  }
+}
+
+void Engine::handle_failed(const Error& error) { impl_->fail_commit(error); }
+std::uint64_t Engine::generation() const { return impl_->generation; }
+
+std::optional<EngineEvent> Engine::poll_event() {
+  if (impl_->events.empty()) return std::nullopt;
+  EngineEvent event = std::move(impl_->events.front());
+  impl_->events.pop_front();
+  if (std::holds_alternative<Notice>(event)) --impl_->notices;
+  return event;
+}
+
+const EngineMetrics& Engine::metrics() const {
+  impl_->metrics.changes_waiting = 0;
+  for (const auto& [name, keyspace] : impl_->keyspaces)
+    impl_->metrics.changes_waiting += keyspace->early_count();
+  return impl_->metrics;
+}
+
+const EngineOptions& Engine::options() const { return impl_->options; }
+
+}  // namespace syncline

@@ -1,0 +1,58 @@
+// The engine's inside, as Session sees it. Internal to sync/.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "crdt/hlc.h"
+#include "sync/engine.h"
+#include "sync/keyspace_state.h"
+#include "sync/transaction_scratch.h"
+
+namespace syncline {
+
+struct Engine::Impl {
+  Impl(EngineOptions options, LeafSource* source);
+
+  // The next id drawn from the seed.
+  ActorId draw();
+  // The actor to write under, drawn when there is none.
+  std::uint32_t writer(KeyspaceState& keyspace);
+
+  // Takes a change from a peer, in the keyspace's indices, and all that waited
+  // for it. `malformed` if no correct peer sends it, `storage` if the disk
+  // fails (then the commit was undone).
+  Result<Applied> take(KeyspaceState& keyspace, const ChangeView& change, Time now);
+  // Merges a closed pass. The same errors.
+  Result<void> merge_pass(KeyspaceState& keyspace, const StagedPass& pass);
+  // A peer knows this version: is there more of our own actor in it than we know of? (R-ID-3)
+  void check_amnesia(KeyspaceState& keyspace, const Counters& peer);
+
+  void notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail);
+  // Moves what happened to a keyspace into the event queue; cuts its log to size.
+  void settle(KeyspaceState& keyspace);
+  void fail_commit(const Error& error);
+
+  EngineOptions options;
+  LeafSource* source;
+  Hlc clock;
+  std::uint64_t drawn = 0;
+  std::map<std::string, std::unique_ptr<KeyspaceState>, std::less<>> keyspaces;
+  std::uint64_t keyspaces_opened = 0;  // Grows with each, so that sessions notice.
+  std::vector<std::string> dropped;    // To be recorded.
+  TransactionScratch scratch;
+  std::vector<RowView> rows;  // Scratch of commit().
+  std::vector<IndexedDot> removed;
+  std::vector<std::uint32_t> order;
+  std::uint64_t sequence = 0;
+  std::uint64_t recorded_hlc = 0;
+  std::uint64_t generation = 0;
+  std::deque<EngineEvent> events;
+  std::size_t notices = 0;  // Of events: these are bounded.
+  EngineMetrics metrics;
+};
+
+}  // namespace syncline

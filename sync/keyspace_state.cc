@@ -1,0 +1,617 @@
+#include "sync/keyspace_state.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sync/engine.h"
+
+namespace syncline {
+namespace {
+
+constexpr std::size_t epoch_bytes = sizeof(std::uint64_t);
+
+std::uint64_t overlay_epoch(std::string_view entry) {
+  std::uint64_t epoch = 0;
+  std::memcpy(&epoch, entry.data(), epoch_bytes);
+  return epoch;
+}
+
+// What an overlay entry says of its leaf: the value, or that it is erased.
+std::optional<std::string_view> overlay_value(std::string_view entry) {
+  entry.remove_prefix(epoch_bytes);
+  return entry.empty() ? std::nullopt : std::optional(entry);
+}
+
+bool removes(const RowView& row, const IndexedDot& dot) {
+  return std::find(row.removed.begin(), row.removed.end(), dot) != row.removed.end();
+}
+
+// Order counts: a change's content hash from its rows', one after the other.
+std::uint64_t fold(std::uint64_t hash, std::uint64_t row) { return hash * 0x9e3779b97f4a7c15 + row; }
+
+// A row's share of its change's content hash; canonical, for it speaks of actor ids and not of indices.
+std::uint64_t row_hash(const RowView& row, std::uint64_t payload_hash, const ActorTable& actors) {
+  std::uint64_t hash = row.has_payload ? payload_hash : hash_bytes(row.leaf, 0);
+  for (const IndexedDot& dot : row.removed) hash += hash_entry(actors[dot.actor], dot.counter).low;
+  return hash;
+}
+
+}  // namespace
+
+KeyspaceState::KeyspaceState(std::string name_, const EngineOptions& options, LeafSource* source)
+    : name(std::move(name_)), options_(options), source_(source) {}
+
+Result<void> KeyspaceState::restore(const KeyspaceHead& head) {
+  for (const ActorId& id : head.actors) actors.intern(id);
+  if (actors.size() != head.actors.size()) return failure(Errc::storage, "an actor is stored twice");
+  for (const IndexedDot& entry : head.version) {
+    if (entry.actor >= actors.size()) return failure(Errc::storage, "a version names no actor");
+    version.raise(entry.actor, entry.counter);
+    is_taken_.resize(std::max<std::size_t>(is_taken_.size(), entry.actor + std::size_t{1}));
+    is_taken_[entry.actor] = true;
+    taken_.push_back(entry.actor);
+  }
+  digests = head.digests;
+  for (const LogRecord& record : head.log) {
+    auto entry = LogEntry::from_record(record);
+    if (!entry) return tl::unexpected(entry.error());
+    log.append(std::move(*entry));
+  }
+  if (!head.staged.empty()) {
+    auto staged = StagedPass::from_bytes(head.staged);
+    if (!staged) return tl::unexpected(staged.error());
+    if (!staged->chunks.empty()) parked = std::make_unique<StagedPass>(std::move(*staged));
+  }
+  recorded_ = persisted_ = snapshot();
+  remember_pair();
+  return {};
+}
+
+// ---- leaves ----
+
+Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view leaf) const {
+  const auto entry = table_.find(leaf);
+  if (in_memory()) return entry;
+  if (entry) return overlay_value(*entry);
+  return source_->find(name, leaf);
+}
+
+Result<std::string_view> KeyspaceState::value_of(std::string_view leaf) const {
+  if (in_memory()) return table_.find(leaf).value_or(std::string_view());
+  const auto found = find(leaf);
+  if (!found) return tl::unexpected(found.error());
+  return found->value_or(std::string_view());
+}
+
+Result<void> KeyspaceState::scan(std::string_view from,
+                                 absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  auto overlay = table_.lower_bound(from);
+  if (in_memory()) {
+    for (; overlay.valid() && visit(overlay.key(), overlay.value()); overlay.next()) {
+    }
+    return {};
+  }
+  bool going = true;
+  const auto visit_overlay = [&] {
+    if (const auto value = overlay_value(overlay.value())) going = visit(overlay.key(), *value);
+    overlay.next();
+  };
+  const auto scanned = source_->scan(name, from, [&](std::string_view leaf, std::string_view value) {
+    while (going && overlay.valid() && overlay.key() < leaf) visit_overlay();
+    if (going && overlay.valid() && overlay.key() == leaf) {
+      visit_overlay();
+    } else if (going) {
+      going = visit(leaf, value);
+    }
+    return going;
+  });
+  if (!scanned) return scanned;
+  while (going && overlay.valid()) visit_overlay();
+  return {};
+}
+
+Result<std::optional<std::string_view>> KeyspaceState::find_persisted(std::string_view leaf) const {
+  return in_memory() ? Result<std::optional<std::string_view>>(table_.find(leaf)) : source_->find(name, leaf);
+}
+
+Result<void> KeyspaceState::scan_persisted(
+    std::string_view from, absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  return in_memory() ? scan(from, visit) : source_->scan(name, from, visit);
+}
+
+void KeyspaceState::put_leaf(std::string_view leaf, std::string_view before, std::string_view value,
+                             bool own) {
+  if (before.empty() != value.empty()) value.empty() ? --leaf_count_ : ++leaf_count_;
+  if (watched) touched_.push_back({std::string(leaf), std::string(before), own});
+  if (!in_memory()) {
+    std::string entry(reinterpret_cast<const char*>(&epoch_), epoch_bytes);  // Stamped, see overlay_epoch().
+    entry.append(value);
+    table_.put(leaf, entry);
+    changed_leaves_.emplace_back(leaf);
+    dirty_ = true;
+  } else if (value.empty()) {
+    if (!before.empty()) table_.erase(leaf);
+  } else {
+    table_.put(leaf, value);
+  }
+}
+
+std::uint64_t KeyspaceState::count_digest(std::string_view leaf, const IndexedLive& live, bool add) {
+  const Digest hash =
+      hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
+  if (add) {
+    digests.state += hash;
+  } else {
+    digests.state -= hash;
+  }
+  return hash.low;
+}
+
+void KeyspaceState::raise_version(std::uint32_t actor, std::uint64_t counter, bool own) {
+  const std::uint64_t old = version[actor];
+  if (counter <= old) return;
+  if (old != 0) digests.context -= hash_entry(actors[actor], old);
+  digests.context += hash_entry(actors[actor], counter);
+  version.raise(actor, counter);
+  dirty_ = true;
+  if (own) return;
+  if (actor >= is_taken_.size()) is_taken_.resize(actor + std::size_t{1});
+  if (!is_taken_[actor]) taken_.push_back(actor);
+  is_taken_[actor] = true;
+}
+
+// ---- changes ----
+
+std::vector<IndexedDot> KeyspaceState::dependencies() const {
+  std::vector<IndexedDot> dots;
+  dots.reserve(taken_.size());
+  for (const std::uint32_t actor : taken_) dots.push_back({actor, version[actor]});
+  std::sort(dots.begin(), dots.end());
+  return dots;
+}
+
+std::uint64_t KeyspaceState::content_hash(const ChangeView& change) const {
+  std::uint64_t hash = 0;
+  std::uint64_t counter = change.first;
+  for (const RowView& row : change.rows) {
+    const std::uint64_t payload =
+        row.has_payload ? hash_live(row.leaf, actors[change.actor], counter, row.stamp, row.payload).low : 0;
+    hash = fold(hash, row_hash(row, payload, actors));
+    ++counter;
+  }
+  return hash;
+}
+
+std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, std::string_view before,
+                                       bool own) {
+  std::uint64_t payload_hash = 0;
+  value_.clear();
+  for_each_live_in(before, [&](const IndexedLive& live) {
+    if (removes(row, live.dot)) {
+      count_digest(row.leaf, live, false);
+    } else {
+      append_live(value_, live);
+    }
+  });
+  if (row.has_payload) {
+    const IndexedLive live{dot, {row.stamp, row.payload}};
+    payload_hash = count_digest(row.leaf, live, true);
+    append_live(value_, live);
+  }
+  put_leaf(row.leaf, before, value_, own);
+  return row_hash(row, payload_hash, actors);
+}
+
+Result<void> KeyspaceState::apply(const ChangeView& change, bool own) {
+  std::vector<std::string> befores;
+  if (!in_memory()) {
+    for (const RowView& row : change.rows) {
+      const auto before = value_of(row.leaf);
+      if (!before) return tl::unexpected(before.error());
+      befores.emplace_back(*before);
+    }
+  }
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < change.rows.size(); ++i) {
+    const RowView& row = change.rows[i];
+    const std::string_view before =
+        in_memory() ? table_.find(row.leaf).value_or(std::string_view()) : std::string_view(befores[i]);
+    hash = fold(hash, apply_row(row, {change.actor, change.first + i}, before, own));
+  }
+  log.append(make_log_entry(change, hash, own));
+  raise_version(change.actor, change.first + change.rows.size() - 1, own);
+  if (own) {
+    for (const std::uint32_t actor : taken_) is_taken_[actor] = false;
+    taken_.clear();
+  }
+  if (in_memory()) {
+    remember_pair();
+    touched_durable_ = touched_.size();
+  }
+  return {};
+}
+
+bool KeyspaceState::is_due(const ChangeView& change) const {
+  return version[change.actor] + 1 == change.first &&
+         std::all_of(change.dependencies.begin(), change.dependencies.end(),
+                     [this](const IndexedDot& dot) { return version.contains(dot); });
+}
+
+Result<void> KeyspaceState::check_removed(const ChangeView& change) const {
+  for (const RowView& row : change.rows)
+    for (const IndexedDot& dot : row.removed)
+      if (!version.contains(dot))
+        return failure(Errc::malformed, "a change removes what it doesn't depend on");
+  return {};
+}
+
+Result<Applied> KeyspaceState::take(const ChangeView& change) {
+  const std::uint64_t last = change.first + change.rows.size() - 1;
+  if (change.first <= version[change.actor]) {
+    const LogEntry* known = log.find(change.actor, change.first);
+    const bool other = known != nullptr && known->whole &&
+                       (known->first != change.first || known->hash != content_hash(change));
+    return other || last > version[change.actor] ? Applied::reused : Applied::duplicate;
+  }
+  if (is_due(change)) {
+    if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
+    const auto applied = apply(change, false);
+    if (!applied) return tl::unexpected(applied.error());
+    return Applied::now;
+  }
+  const std::pair key{change.actor, change.first};
+  if (early_.contains(key)) return Applied::duplicate;
+  LogEntry entry = make_log_entry(change, content_hash(change), false);
+  if (early_bytes_ + entry.bytes.size() > options_.early_bytes_max) return Applied::dropped;
+  early_bytes_ += entry.bytes.size();
+  early_.emplace(key, std::move(entry));
+  return Applied::waits;
+}
+
+Result<std::size_t> KeyspaceState::drain_early() {
+  std::size_t applied = 0;
+  for (auto it = early_.begin(); it != early_.end();) {
+    const LogEntry& entry = it->second;
+    const ChangeView change = reader_.read(entry);
+    const bool known = entry.first <= version[entry.actor];
+    if (!known && !is_due(change)) {
+      ++it;
+      continue;
+    }
+    if (!known) {
+      if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
+      if (const auto done = apply(change, false); !done) return tl::unexpected(done.error());
+      ++applied;
+    }
+    early_bytes_ -= entry.bytes.size();
+    early_.erase(it);
+    it = early_.begin();  // What waited for this one may come before it in order.
+  }
+  return applied;
+}
+
+// ---- passes ----
+
+bool KeyspaceState::names_all_since(const Counters& base) const {
+  const Counters& mine = persisted_version();
+  for (std::uint32_t actor = 0; actor < mine.size(); ++actor)
+    if (!log.covers(actor, base[actor] + 1, mine[actor])) return false;
+  return true;
+}
+
+// What the merge of one pass has in common.
+struct KeyspaceState::Merging {
+  explicit Merging(const StagedPass& merged_pass) : pass(merged_pass) {}
+
+  const StagedPass& pass;
+  std::uint64_t kept = 0;
+  std::uint64_t reused = 0;
+  bool changed = false;
+  std::optional<absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, std::string_view>> staged_live;
+  std::optional<absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, bool>> removed_by_log;
+  std::vector<IndexedLive> mine, theirs, merged;
+};
+
+// Whether some change in our log removed the dot: only that lets a repair drop it.
+bool KeyspaceState::was_removed_by_log(Merging& merging, IndexedDot dot) const {
+  if (!merging.removed_by_log) {
+    merging.removed_by_log.emplace();
+    ChangeReader reader;
+    for (std::uint64_t number = log.begin(); number < log.end(); ++number) {
+      if (!log[number].whole) continue;
+      for (const RowView& row : reader.read(log[number]).rows)
+        for (const IndexedDot& removed : row.removed)
+          merging.removed_by_log->emplace(std::pair{removed.actor, removed.counter}, true);
+    }
+  }
+  return merging.removed_by_log->contains(std::pair{dot.actor, dot.counter});
+}
+
+// Whether the sender has the dot alive at another leaf: a dot used twice (I5).
+bool KeyspaceState::is_live_elsewhere(Merging& merging, std::string_view leaf, IndexedDot dot) const {
+  if (!merging.staged_live) {
+    merging.staged_live.emplace();
+    for (const StagedChunk& chunk : merging.pass.chunks)
+      for (const auto& [key, value] : chunk.leaves)
+        for_each_live_in(value, [&](const IndexedLive& live) {
+          merging.staged_live->insert_or_assign(std::pair{live.dot.actor, live.dot.counter},
+                                                std::string_view(key));
+        });
+  }
+  const auto it = merging.staged_live->find(std::pair{dot.actor, dot.counter});
+  return it != merging.staged_live->end() && it->second != leaf;
+}
+
+Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
+                                       const Counters& theirs_version) {
+  const auto found = value_of(leaf);
+  if (!found) return tl::unexpected(found.error());
+  const std::string_view mine = *found;
+  if (mine == theirs) return {};
+  parse_leaf(mine, merging.mine);
+  parse_leaf(theirs, merging.theirs);
+  const bool repair = merging.pass.repair;
+  const auto mine_covers = [&](const IndexedDot& dot) {
+    if (!version.contains(dot)) return false;
+    const LogEntry* row = log.find(dot.actor, dot.counter);
+    if (row != nullptr) {
+      bool elsewhere = false;
+      log.for_each_name(dot.actor, dot.counter, dot.counter,
+                        [&](std::uint64_t, std::string_view named) { elsewhere = named != leaf; });
+      if (elsewhere) {
+        ++merging.reused;
+        return false;
+      }
+    }
+    if (repair && !was_removed_by_log(merging, dot)) {
+      ++merging.kept;
+      return false;
+    }
+    return true;
+  };
+  const auto theirs_covers = [&](const IndexedDot& dot) {
+    if (!theirs_version.contains(dot)) return false;
+    if (is_live_elsewhere(merging, leaf, dot)) {
+      ++merging.reused;
+      return false;
+    }
+    if (repair && !was_removed_by_log(merging, dot)) {
+      ++merging.kept;
+      return false;
+    }
+    return true;
+  };
+  merging.merged.clear();
+  merge_into(merging.merged, merging.mine, mine_covers, merging.theirs, theirs_covers);
+  value_.clear();
+  for (const IndexedLive& live : merging.merged) append_live(value_, live);
+  if (value_ == mine) return {};
+  for (const IndexedLive& live : merging.mine) count_digest(leaf, live, false);
+  for (const IndexedLive& live : merging.merged) count_digest(leaf, live, true);
+  put_leaf(leaf, mine, value_, false);
+  merging.changed = true;
+  return {};
+}
+
+// A full pass also speaks of the leaves between those that it has: the sender
+// doesn't have them. Each is judged by the chunk whose stretch it lies in.
+Result<void> KeyspaceState::merge_absent(Merging& merging) {
+  std::vector<std::pair<std::string, const StagedChunk*>> absent;
+  const auto& chunks = merging.pass.chunks;
+  std::size_t end = 1;
+  while (end < chunks.size() && !chunks[end].new_round) ++end;  // Chunks of the first round.
+  std::size_t at = 0;
+  std::size_t leaf_at = 0;
+  const auto scanned = scan({}, [&](std::string_view leaf, std::string_view) {
+    for (;;) {
+      const auto& leaves = chunks[at].leaves;
+      while (leaf_at < leaves.size() && leaves[leaf_at].first < leaf) ++leaf_at;
+      if (leaf_at < leaves.size() || at + 1 == end) break;
+      ++at;
+      leaf_at = 0;
+    }
+    const auto& leaves = chunks[at].leaves;
+    if (leaf_at == leaves.size() || leaves[leaf_at].first != leaf) absent.emplace_back(leaf, &chunks[at]);
+    return true;
+  });
+  if (!scanned) return scanned;
+  for (const auto& [leaf, chunk] : absent)
+    if (const auto merged = merge_leaf(merging, leaf, {}, chunk->version); !merged) return merged;
+  return {};
+}
+
+Result<void> KeyspaceState::check_digests(const StagedPass& pass) const {
+  Digest context;
+  for (const IndexedDot& entry : pass.version().since({}))
+    context += hash_entry(actors[entry.actor], entry.counter);
+  if (context != pass.digests.context)
+    return failure(Errc::malformed, "a pass whose version isn't its digest's");
+  if (!pass.full) return {};
+  // A leaf sent again in a later round replaces what was sent before.
+  Digest state;
+  absl::flat_hash_map<std::string_view, std::string_view> newest;
+  const bool rounds = std::count_if(pass.chunks.begin(), pass.chunks.end(),
+                                    [](const StagedChunk& chunk) { return chunk.new_round; }) > 1;
+  const auto add = [&](std::string_view leaf, std::string_view value) {
+    for_each_live_in(value, [&](const IndexedLive& live) {
+      state +=
+          hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
+    });
+  };
+  for (const StagedChunk& chunk : pass.chunks) {
+    for (const auto& [leaf, value] : chunk.leaves) {
+      if (rounds) {
+        newest[leaf] = value;
+      } else {
+        add(leaf, value);
+      }
+    }
+  }
+  for (const auto& [leaf, value] : newest) add(leaf, value);
+  if (state != pass.digests.state)
+    return failure(Errc::malformed, "a full pass that doesn't add up to its digest");
+  return {};
+}
+
+Result<std::uint64_t> KeyspaceState::merge_pass(const StagedPass& pass) {
+  if (const auto checked = check_digests(pass); !checked) return tl::unexpected(checked.error());
+  Merging merging(pass);
+  const Counters before = version;
+  // Absence first: it is judged against what the first round saw; what later rounds bring comes on top.
+  if (pass.full)
+    if (const auto merged = merge_absent(merging); !merged) return tl::unexpected(merged.error());
+  for (const StagedChunk& chunk : pass.chunks)
+    for (const auto& [leaf, value] : chunk.leaves)
+      if (const auto merged = merge_leaf(merging, leaf, value, chunk.version); !merged)
+        return tl::unexpected(merged.error());
+  log_pass(pass, before);
+  for (const IndexedDot& entry : pass.version().since(before))
+    raise_version(entry.actor, entry.counter, false);
+  if (pass.repair && merging.changed) ++repairs;
+  dots_reused += merging.reused;
+  dirty_ = true;
+  if (in_memory()) {
+    remember_pair();
+    touched_durable_ = touched_.size();
+  }
+  return merging.kept;
+}
+
+void KeyspaceState::log_pass(const StagedPass& pass, const Counters& before) {
+  // Names of a whole large keyspace would fill the log, and whoever needs them
+  // is a full pass away from anyone.
+  constexpr std::size_t names_of_full_max = 65'536;
+  std::vector<RowName> names;
+  for (const StagedChunk& chunk : pass.chunks) {
+    for (const auto& [leaf, value] : chunk.leaves)
+      for_each_live_in(value, [&, key = std::string_view(leaf)](const IndexedLive& live) {
+        if (!before.contains(live.dot)) names.push_back({live.dot, key});
+      });
+    for (const auto& [dot, leaf] : chunk.dead)
+      if (!before.contains(dot)) names.push_back({dot, leaf});
+    if (pass.full && names.size() > names_of_full_max) return;
+  }
+  std::sort(names.begin(), names.end(), [](const RowName& a, const RowName& b) { return a.dot < b.dot; });
+  names.erase(std::unique(names.begin(), names.end(),
+                          [](const RowName& a, const RowName& b) { return a.dot == b.dot; }),
+              names.end());
+  for (LogEntry& entry : make_name_entries(names)) log.append(std::move(entry));
+}
+
+// ---- persistence ----
+
+KeyspaceState::Snapshot KeyspaceState::snapshot() const {
+  return {version, digests, log.end(), actors.size(), leaf_count_};
+}
+
+void KeyspaceState::remember_pair() { pairs_[pair_count_++ % pairs_.size()] = persisted_digests(); }
+
+std::optional<DigestPair> KeyspaceState::persisted_pair_at(const Digest& context) const {
+  if (persisted_digests().context == context) return persisted_digests();
+  for (std::size_t i = pair_count_; i-- > 0 && pair_count_ - i <= pairs_.size();)
+    if (const DigestPair& pair = pairs_[i % pairs_.size()]; pair.context == context) return pair;
+  return std::nullopt;
+}
+
+std::vector<Touched> KeyspaceState::take_touched() {
+  const auto end = touched_.begin() + static_cast<std::ptrdiff_t>(touched_durable_);
+  std::vector<Touched> taken(std::make_move_iterator(touched_.begin()), std::make_move_iterator(end));
+  touched_.erase(touched_.begin(), end);
+  touched_durable_ = 0;
+  return taken;
+}
+
+std::size_t KeyspaceState::cut_log(std::size_t bytes) {
+  std::size_t cut = 0;
+  for (; log.memory_bytes() > bytes && log.begin() < log.end(); ++cut) {
+    const bool recorded = log.begin() < recorded_.log_end;
+    const auto entry = log.pop_front();
+    if (!in_memory() && recorded) {
+      log_cut_.push_back(entry);
+      dirty_ = true;
+    }
+  }
+  return cut;
+}
+
+void KeyspaceState::stage_for_record(std::string bytes, bool clear) {
+  if (in_memory()) return;
+  if (clear) {
+    staged_.clear();
+    staged_cleared_ = true;
+  }
+  if (!bytes.empty()) staged_.push_back(std::move(bytes));
+  dirty_ = true;
+}
+
+std::optional<KeyspaceRecord> KeyspaceState::take_record(std::uint64_t sequence) {
+  if (in_memory() || !dirty_) return std::nullopt;
+  KeyspaceRecord record;
+  record.name = name;
+  std::sort(changed_leaves_.begin(), changed_leaves_.end());
+  changed_leaves_.erase(std::unique(changed_leaves_.begin(), changed_leaves_.end()), changed_leaves_.end());
+  for (const std::string& leaf : changed_leaves_) {
+    const auto entry = table_.find(leaf);
+    SYNCLINE_ASSERT(entry.has_value());
+    record.leaves.emplace_back(leaf, overlay_value(*entry).value_or(std::string_view()));
+  }
+  for (std::uint32_t i = recorded_.actor_count; i < actors.size(); ++i) record.actors.push_back(actors[i]);
+  record.version = version.since(recorded_.version);
+  record.digests = digests;
+  for (std::uint64_t number = std::max(log.begin(), recorded_.log_end); number < log.end(); ++number)
+    record.log.push_back(log[number].to_record());
+  record.log_cut = log_cut_;
+  record.staged_cleared = std::exchange(staged_cleared_, false);
+  record.staged = std::exchange(staged_, {});
+  recorded_ = snapshot();
+  std::size_t in_flight_touched = touched_durable_;
+  for (const InFlight& flight : in_flight_) in_flight_touched += flight.touched;
+  in_flight_.push_back({sequence, epoch_++, recorded_, std::exchange(changed_leaves_, {}),
+                        std::exchange(log_cut_, {}), touched_.size() - in_flight_touched});
+  dirty_ = false;
+  return record;
+}
+
+void KeyspaceState::handle_persisted(std::uint64_t sequence) {
+  if (in_flight_.empty() || in_flight_.front().sequence != sequence) return;
+  InFlight flight = std::move(in_flight_.front());
+  in_flight_.erase(in_flight_.begin());
+  for (const std::string& leaf : flight.leaves) {
+    const auto entry = table_.find(leaf);
+    if (entry && overlay_epoch(*entry) <= flight.epoch) table_.erase(leaf);
+  }
+  persisted_ = std::move(flight.snapshot);
+  touched_durable_ += flight.touched;
+  remember_pair();
+}
+
+void KeyspaceState::undo() {
+  for (InFlight& flight : in_flight_)
+    log_cut_.insert(log_cut_.begin(), flight.log_cut.begin(), flight.log_cut.end());
+  in_flight_.clear();
+  changed_leaves_.clear();
+  staged_.clear();
+  table_.clear();
+  touched_.resize(touched_durable_);
+  log.truncate(persisted_.log_end);
+  version = persisted_.version;
+  digests = persisted_.digests;
+  leaf_count_ = persisted_.leaf_count;
+  persisted_.log_end = log.end();
+  recorded_ = persisted_;
+  early_.clear();
+  early_bytes_ = 0;
+  inbound.reset();
+  parked.reset();
+  self = ActorTable::none;
+  staged_cleared_ = true;
+  dirty_ = true;
+  taken_.clear();
+  is_taken_.assign(actors.size(), false);
+  for (const IndexedDot& entry : version.since({})) {
+    taken_.push_back(entry.actor);
+    is_taken_[entry.actor] = true;
+  }
+}
+
+}  // namespace syncline

@@ -1,0 +1,187 @@
+// One keyspace inside the engine: its leaves, version, digests and log, and the
+// rules by which rows, changes and passes are merged into them.
+//
+// Internal to sync/: Engine owns it, Session works on it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "crdt/error.h"
+#include "sync/counters.h"
+#include "sync/digest.h"
+#include "sync/leaf_source.h"
+#include "sync/leaf_table.h"
+#include "sync/leaf_value.h"
+#include "sync/recent_log.h"
+#include "sync/record.h"
+#include "sync/staged_pass.h"
+#include "wire/message.h"
+
+namespace syncline {
+
+struct EngineOptions;
+
+// What applying a change from a peer came to.
+enum class Applied { now, duplicate, reused, waits, dropped };
+
+// A leaf of a watched keyspace that changed, and what it held before.
+struct Touched {
+  std::string leaf;
+  std::string before;
+  bool local = false;
+};
+
+class KeyspaceState {
+ public:
+  // `source` null keeps leaves in memory.
+  KeyspaceState(std::string name, const EngineOptions& options, LeafSource* source);
+  // As a store left it. `storage` if the head is damaged.
+  Result<void> restore(const KeyspaceHead& head);
+
+  // ---- leaves ----
+  Result<std::optional<std::string_view>> find(std::string_view leaf) const;
+  Result<void> scan(std::string_view from,
+                    absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+  // The same of what is on disk: what peers may be shown.
+  Result<std::optional<std::string_view>> find_persisted(std::string_view leaf) const;
+  Result<void> scan_persisted(
+      std::string_view from,
+      absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+
+  // ---- changes ----
+  // Applies a change whose turn it is. Reads all leaves before it writes any,
+  // so an error of the disk leaves the state as it was.
+  Result<void> apply(const ChangeView& change, bool own);
+  // Takes a change from a peer, in this keyspace's indices: applies it and what
+  // waited for it, keeps it until its turn comes, or tells it is known.
+  // `malformed` if it can't be a change of a correct peer.
+  Result<Applied> take(const ChangeView& change);
+  // The dots of others taken in since the previous own change, by actor.
+  std::vector<IndexedDot> dependencies() const;
+  std::uint64_t content_hash(const ChangeView& change) const;
+  // Applies early changes whose turn has come. Returns how many.
+  Result<std::size_t> drain_early();
+
+  // ---- passes ----
+  // Whether log rows name the leaf of every persisted dot that `base` lacks.
+  bool names_all_since(const Counters& base) const;
+  // Merges a closed pass: each leaf against its own chunk's version; then the
+  // rows are logged and the version grows. With `repair` nothing is removed
+  // unless a log row names what removed it (I6); returns how many dots were
+  // kept so. `malformed` if a full pass doesn't add up to the sender's digest.
+  Result<std::uint64_t> merge_pass(const StagedPass& pass);  // See StagedPass::repair.
+
+  // ---- persistence ----
+  bool in_memory() const { return source_ == nullptr; }
+  // What is new since the last record, and nothing when nothing is.
+  std::optional<KeyspaceRecord> take_record(std::uint64_t sequence);
+  void handle_persisted(std::uint64_t sequence);
+  // Back to what is on disk; the next write draws a fresh actor.
+  void undo();
+  // Leaves changed by what was persisted since the last call.
+  std::vector<Touched> take_touched();
+  // Drops log entries over the budget; counts them.
+  std::size_t cut_log(std::size_t bytes);
+  void stage_for_record(std::string bytes, bool clear);
+
+  const Counters& persisted_version() const { return in_memory() ? version : persisted_.version; }
+  const DigestPair& persisted_digests() const { return in_memory() ? digests : persisted_.digests; }
+  std::uint64_t persisted_log_end() const { return in_memory() ? log.end() : persisted_.log_end; }
+  // The pair that this replica had persisted at that context digest, of the last 64.
+  std::optional<DigestPair> persisted_pair_at(const Digest& context) const;
+
+  // ---- plain state, kept by the above ----
+  std::string name;
+  ActorTable actors;
+  Counters version;
+  std::uint32_t self = ActorTable::none;  // The actor written under; none before the first write.
+  DigestPair digests;
+  RecentLog log;
+  bool watched = false;
+  std::uint64_t dots_reused = 0;  // Found by passes; the engine reports the growth.
+  std::uint64_t repairs = 0;      // Grows when state changes under an equal version: passes start anew.
+  std::size_t early_count() const { return early_.size(); }
+  std::size_t leaf_count() const { return leaf_count_; }
+  std::size_t leaf_memory_bytes() const { return table_.memory_bytes(); }
+
+  // The pass being received, by whichever session; and one that was cut.
+  std::unique_ptr<StagedPass> inbound;
+  std::unique_ptr<StagedPass> parked;
+
+ private:
+  struct Snapshot {
+    Counters version;
+    DigestPair digests;
+    std::uint64_t log_end = 0;
+    std::uint32_t actor_count = 0;
+    std::size_t leaf_count = 0;
+  };
+  struct InFlight {
+    std::uint64_t sequence = 0;
+    std::uint64_t epoch = 0;
+    Snapshot snapshot;
+    std::vector<std::string> leaves;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;
+    std::size_t touched = 0;  // So many of touched_ belong to it.
+  };
+  struct Merging;
+
+  void raise_version(std::uint32_t actor, std::uint64_t counter, bool own);
+  void put_leaf(std::string_view leaf, std::string_view before, std::string_view value, bool own);
+  std::uint64_t count_digest(std::string_view leaf, const IndexedLive& live, bool add);
+  Result<std::string_view> value_of(std::string_view leaf) const;
+  std::uint64_t apply_row(const RowView& row, IndexedDot dot, std::string_view before, bool own);
+  bool is_due(const ChangeView& change) const;
+  Result<void> check_removed(const ChangeView& change) const;
+  Result<void> merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
+                          const Counters& theirs_version);
+  Result<void> merge_absent(Merging& merging);
+  bool was_removed_by_log(Merging& merging, IndexedDot dot) const;
+  bool is_live_elsewhere(Merging& merging, std::string_view leaf, IndexedDot dot) const;
+  void log_pass(const StagedPass& pass, const Counters& before);
+  Result<void> check_digests(const StagedPass& pass) const;
+  Snapshot snapshot() const;
+  void remember_pair();
+
+  const EngineOptions& options_;
+  LeafSource* source_;
+  LeafTable table_;  // All leaves, or the overlay: epoch (8 bytes) and value, empty for erased.
+  std::size_t leaf_count_ = 0;
+
+  std::vector<std::uint32_t> taken_;  // Actors others advanced since the previous own change.
+  std::vector<bool> is_taken_;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry> early_;  // By actor and first counter.
+  std::size_t early_bytes_ = 0;
+
+  std::array<DigestPair, 64> pairs_{};  // A ring, newest at pair_count_ - 1.
+  std::size_t pair_count_ = 0;
+
+  // With a source only.
+  bool dirty_ = false;
+  std::uint64_t epoch_ = 1;  // Of the record being gathered; the overlay is stamped with it.
+  std::vector<std::string> changed_leaves_;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut_;
+  std::vector<std::string> staged_;
+  bool staged_cleared_ = false;
+  Snapshot recorded_;
+  Snapshot persisted_;
+  std::vector<InFlight> in_flight_;
+  std::vector<Touched> touched_;  // In order of writing; the first touched_durable_ are persisted.
+  std::size_t touched_durable_ = 0;
+
+  // Scratch, reused so that rows cost no allocation.
+  std::string value_;
+  ChangeReader reader_;
+};
+
+}  // namespace syncline

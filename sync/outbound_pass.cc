@@ -1,0 +1,161 @@
+#include "sync/outbound_pass.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sync/leaf_value.h"
+
+namespace syncline {
+namespace {
+
+bool is_live(std::string_view value, const IndexedDot& dot) {
+  bool live = false;
+  for_each_live_in(value, [&](const IndexedLive& each) { live = live || each.dot == dot; });
+  return live;
+}
+
+std::size_t bytes_of(const OutboundPass::Chunk& chunk) {
+  std::size_t bytes = 0;
+  for (const auto& [leaf, value] : chunk.leaves) bytes += leaf.size() + value.size();
+  return bytes;
+}
+
+}  // namespace
+
+OutboundPass::OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full)
+    : keyspace_(&keyspace), repairs_(keyspace.repairs), base_(std::move(asked)), full_(full) {}
+
+Result<OutboundPass> OutboundPass::resume(const KeyspaceState& keyspace, Counters base, Counters start,
+                                          bool from_nothing, std::string cursor) {
+  if (!keyspace.persisted_version().includes(start))
+    return failure(Errc::invalid_argument, "a round we never began");
+  OutboundPass pass(keyspace, std::move(base), from_nothing);
+  pass.start_ = std::move(start);
+  pass.first_ = false;
+  pass.in_round_ = true;
+  pass.from_nothing_ = from_nothing;
+  if (from_nothing) {
+    pass.cursor_ = std::move(cursor);
+    return pass;
+  }
+  auto names = pass.names_between(pass.base_, pass.start_);
+  if (!names) return tl::unexpected(names.error());
+  pass.names_ = std::move(*names);
+  const auto after =
+      std::upper_bound(pass.names_.begin(), pass.names_.end(), cursor,
+                       [](const std::string& leaf, const auto& name) { return leaf < name.first; });
+  pass.at_ = static_cast<std::size_t>(after - pass.names_.begin());
+  return pass;
+}
+
+Result<OutboundPass::Names> OutboundPass::names_between(const Counters& base, const Counters& end) const {
+  Names names;
+  for (std::uint32_t actor = 0; actor < end.size(); ++actor) {
+    if (!keyspace_->log.covers(actor, base[actor] + 1, end[actor]))
+      return failure(Errc::version_too_old, "the log doesn't name all leaves");
+    keyspace_->log.for_each_name(actor, base[actor] + 1, end[actor],
+                                 [&](std::uint64_t counter, std::string_view leaf) {
+                                   names.emplace_back(std::string(leaf), IndexedDot{actor, counter});
+                                 });
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Reads named leaves from `at` on until the chunk has `bytes`.
+Result<void> OutboundPass::read_named(Chunk& chunk, const Names& names, std::size_t& at,
+                                      std::size_t bytes) const {
+  std::size_t size = bytes_of(chunk);
+  while (at < names.size() && (size < bytes || chunk.leaves.empty())) {
+    const std::string& leaf = names[at].first;
+    const auto found = keyspace_->find_persisted(leaf);
+    if (!found) return tl::unexpected(found.error());
+    const std::string value(found->value_or(std::string_view()));
+    for (; at < names.size() && names[at].first == leaf; ++at)
+      if (!is_live(value, names[at].second)) chunk.dead.emplace_back(names[at].second, leaf);
+    size += leaf.size() + value.size();
+    chunk.leaves.emplace_back(leaf, value);
+  }
+  return {};
+}
+
+// Reads all leaves after the cursor until the chunk has `bytes`. False when there are no more.
+Result<bool> OutboundPass::read_all(Chunk& chunk, std::size_t bytes) {
+  std::size_t size = 0;
+  bool more = false;
+  std::string from = cursor_;
+  if (!from.empty()) from.push_back('\0');
+  const auto scanned = keyspace_->scan_persisted(from, [&](std::string_view leaf, std::string_view value) {
+    more = size >= bytes;
+    if (more) return false;
+    size += leaf.size() + value.size();
+    chunk.leaves.emplace_back(leaf, value);
+    return true;
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  if (!chunk.leaves.empty()) cursor_ = chunk.leaves.back().first;
+  return more;
+}
+
+// The round is at its end. What was touched since it began goes into this chunk
+// if it fits: then the pass is closed. Else it will be a round of its own.
+Result<void> OutboundPass::try_to_close(Chunk& chunk, std::size_t bytes) {
+  auto touched = names_between(start_, chunk.version);
+  if (!touched) return tl::unexpected(touched.error());
+  Chunk rest;
+  std::size_t at = 0;
+  if (const auto read = read_named(rest, *touched, at, bytes); !read) return read;
+  if (at < touched->size()) return {};
+  // Leaves of this chunk were read just now, so reading one twice gave the same.
+  std::vector<std::pair<std::string, std::string>> leaves;
+  std::set_union(std::make_move_iterator(chunk.leaves.begin()), std::make_move_iterator(chunk.leaves.end()),
+                 std::make_move_iterator(rest.leaves.begin()), std::make_move_iterator(rest.leaves.end()),
+                 std::back_inserter(leaves));
+  chunk.leaves = std::move(leaves);
+  chunk.dead.insert(chunk.dead.end(), rest.dead.begin(), rest.dead.end());
+  chunk.closing = true;
+  chunk.digests = keyspace_->persisted_digests();
+  closed_ = true;
+  return {};
+}
+
+Result<OutboundPass::Chunk> OutboundPass::next(std::size_t bytes) {
+  SYNCLINE_ASSERT(!closed_);
+  if (keyspace_->repairs != repairs_)
+    return failure(Errc::invalid_argument, "a repair changed what was sent");
+  Chunk chunk;
+  chunk.version = keyspace_->persisted_version();
+  if (!in_round_) {
+    if (!first_) base_ = std::move(start_);
+    start_ = chunk.version;
+    chunk.new_round = true;
+    from_nothing_ = first_ && full_;
+    names_.clear();
+    at_ = 0;
+    if (!from_nothing_) {
+      auto names = names_between(base_, start_);
+      if (!names) return tl::unexpected(names.error());
+      names_ = std::move(*names);
+    }
+    first_ = false;
+    in_round_ = true;
+  }
+  bool more = false;
+  if (from_nothing_) {
+    const auto read = read_all(chunk, bytes);
+    if (!read) return tl::unexpected(read.error());
+    more = *read;
+  } else {
+    const auto read = read_named(chunk, names_, at_, bytes);
+    if (!read) return tl::unexpected(read.error());
+    more = at_ < names_.size();
+  }
+  if (!more) {
+    in_round_ = false;
+    if (const auto closed = try_to_close(chunk, bytes); !closed) return tl::unexpected(closed.error());
+  }
+  std::sort(chunk.dead.begin(), chunk.dead.end());
+  return chunk;
+}
+
+}  // namespace syncline

@@ -1,0 +1,65 @@
+// A pass as its sender reads it: round after round, each naming the leaves
+// touched since the round before, until what is left fits into one chunk that
+// is read together with the final version. Internal to sync/.
+//
+// Everything is recomputed from the versions, so a pass that was cut goes on
+// from what its receiver staged and the sender keeps nothing for it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "crdt/error.h"
+#include "sync/counters.h"
+#include "sync/keyspace_state.h"
+
+namespace syncline {
+
+class OutboundPass {
+ public:
+  // One atomic read of persisted leaves.
+  struct Chunk {
+    Counters version;
+    bool new_round = false;
+    bool closing = false;
+    DigestPair digests;                                       // With closing.
+    std::vector<std::pair<std::string, std::string>> leaves;  // In leaf order; an empty value says "absent".
+    std::vector<std::pair<IndexedDot, std::string>> dead;     // In dot order.
+  };
+
+  // A pass for someone who has `asked`: the leaves named by log rows, or all of them.
+  OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full);
+
+  // Goes on after `cursor` in the round between base and start.
+  static Result<OutboundPass> resume(const KeyspaceState& keyspace, Counters base, Counters start,
+                                     bool from_nothing, std::string cursor);
+
+  // The next chunk, of about `bytes`. An error ends the pass: the log was cut, a
+  // repair changed what was sent already, or the disk failed.
+  Result<Chunk> next(std::size_t bytes);
+  bool closed() const { return closed_; }
+
+ private:
+  using Names = std::vector<std::pair<std::string, IndexedDot>>;  // By leaf: the dots that name it.
+
+  Result<Names> names_between(const Counters& base, const Counters& end) const;
+  Result<void> read_named(Chunk& chunk, const Names& names, std::size_t& at, std::size_t bytes) const;
+  Result<bool> read_all(Chunk& chunk, std::size_t bytes);
+  Result<void> try_to_close(Chunk& chunk, std::size_t bytes);
+
+  const KeyspaceState* keyspace_;
+  std::uint64_t repairs_;
+  Counters base_, start_;
+  bool first_ = true;  // No round has begun.
+  bool full_ = false;
+  bool in_round_ = false;
+  bool from_nothing_ = false;  // The present round has all leaves.
+  std::string cursor_;         // Of a round from nothing: the last leaf read.
+  Names names_;                // Of any other round.
+  std::size_t at_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace syncline

@@ -1,0 +1,270 @@
+#include "sync/recent_log.h"
+
+#include <algorithm>
+
+#include "crdt/bytes.h"
+#include "sync/leaf_value.h"
+
+namespace syncline {
+namespace {
+
+constexpr std::uint8_t has_payload_bit = 1;
+constexpr std::uint8_t has_stamp_bit = 2;
+
+std::size_t memory_of(const LogEntry& entry) { return sizeof entry + entry.bytes.capacity() + 24; }
+
+// Log bytes are our own; see internal::take_trusted_varint.
+class TrustedReader {
+ public:
+  explicit TrustedReader(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
+  bool done() const { return at_ == end_; }
+  std::uint64_t varint() { return internal::take_trusted_varint(at_, end_); }
+  std::string_view text() {
+    const std::uint64_t size = varint();
+    SYNCLINE_ASSERT(size <= static_cast<std::uint64_t>(end_ - at_));
+    const std::string_view taken(at_, static_cast<std::size_t>(size));
+    at_ += size;
+    return taken;
+  }
+
+ private:
+  const char* at_;
+  const char* end_;
+};
+
+void append_text(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out.append(text);
+}
+
+void append_row(std::string& out, const RowView& row) {
+  append_text(out, row.leaf);
+  put_varint(out, row.removed.size());
+  for (const IndexedDot& dot : row.removed) {
+    put_varint(out, dot.actor);
+    put_varint(out, dot.counter);
+  }
+  const std::uint8_t flags = static_cast<std::uint8_t>((row.has_payload ? has_payload_bit : 0) |
+                                                       (row.stamp != 0 ? has_stamp_bit : 0));
+  out.push_back(static_cast<char>(flags));
+  if (row.stamp != 0) put_varint(out, row.stamp);
+  if (row.has_payload) append_text(out, row.payload);
+}
+
+void skip_dots(TrustedReader& in) {
+  for (std::uint64_t n = in.varint(); n > 0; --n) {
+    in.varint();
+    in.varint();
+  }
+}
+
+// Reads a row but for its removed dots, which `dots` takes.
+RowView take_row(TrustedReader& in, std::vector<IndexedDot>* dots) {
+  RowView row;
+  row.leaf = in.text();
+  if (dots == nullptr) {
+    skip_dots(in);
+  } else {
+    for (std::uint64_t n = in.varint(); n > 0; --n) {
+      const auto actor = static_cast<std::uint32_t>(in.varint());
+      dots->push_back({actor, in.varint()});
+    }
+  }
+  const std::uint64_t flags = in.varint();
+  if ((flags & has_stamp_bit) != 0) row.stamp = in.varint();
+  row.has_payload = (flags & has_payload_bit) != 0;
+  if (row.has_payload) row.payload = in.text();
+  return row;
+}
+
+}  // namespace
+
+LogRecord LogEntry::to_record() const {
+  LogRecord record{actor, first, {}};
+  record.bytes.push_back(static_cast<char>((whole ? 1 : 0) | (own ? 2 : 0)));
+  put_varint(record.bytes, count);
+  put_varint(record.bytes, hash);
+  record.bytes.append(bytes);
+  return record;
+}
+
+Result<LogEntry> LogEntry::from_record(const LogRecord& record) {
+  ByteReader in(record.bytes);
+  const auto flags = in.varint();
+  const auto count = in.varint();
+  const auto hash = in.varint();
+  if (!flags || *flags > 3 || !count || *count == 0 || *count > ~std::uint32_t{0} || !hash)
+    return failure(Errc::storage, "a log entry is damaged");
+  LogEntry entry;
+  entry.actor = record.actor;
+  entry.count = static_cast<std::uint32_t>(*count);
+  entry.first = record.first;
+  entry.hash = *hash;
+  entry.whole = (*flags & 1) != 0;
+  entry.own = (*flags & 2) != 0;
+  entry.bytes = std::string(in.rest());
+  return entry;
+}
+
+LogEntry make_log_entry(const ChangeView& change, std::uint64_t hash, bool own) {
+  LogEntry entry;
+  entry.actor = change.actor;
+  entry.count = static_cast<std::uint32_t>(change.rows.size());
+  entry.first = change.first;
+  entry.hash = hash;
+  entry.whole = true;
+  entry.own = own;
+  std::size_t size = 16 + 12 * change.dependencies.size();
+  for (const RowView& row : change.rows)
+    size += row.leaf.size() + row.payload.size() + 16 + 12 * row.removed.size();
+  entry.bytes.reserve(change.rows.size() == 1 ? size : size + size / 8);
+  put_varint(entry.bytes, change.hlc);
+  put_varint(entry.bytes, change.dependencies.size());
+  for (const IndexedDot& dot : change.dependencies) {
+    put_varint(entry.bytes, dot.actor);
+    put_varint(entry.bytes, dot.counter);
+  }
+  for (const RowView& row : change.rows) append_row(entry.bytes, row);
+  return entry;
+}
+
+std::vector<LogEntry> make_name_entries(const std::vector<RowName>& names) {
+  std::vector<LogEntry> entries;
+  for (const RowName& name : names) {
+    if (entries.empty() || entries.back().actor != name.dot.actor ||
+        entries.back().last() + 1 != name.dot.counter) {
+      entries.emplace_back();
+      entries.back().actor = name.dot.actor;
+      entries.back().first = name.dot.counter;
+    }
+    ++entries.back().count;
+    append_text(entries.back().bytes, name.leaf);
+  }
+  return entries;
+}
+
+// Where a change's dots and rows lie in the reader's arrays, which move while they grow.
+struct ChangeReader::Extent {
+  std::size_t dependencies = 0;
+  std::size_t rows = 0;
+  std::size_t row_count = 0;
+  std::vector<std::size_t> removed;  // Begin for each row, and the end.
+};
+
+void ChangeReader::collect(const LogEntry& entry, ChangeView& change, std::vector<Extent>& extents) {
+  SYNCLINE_ASSERT(entry.whole);
+  TrustedReader in(entry.bytes);
+  change.actor = entry.actor;
+  change.first = entry.first;
+  change.hlc = in.varint();
+  Extent extent;
+  extent.dependencies = dots_.size();
+  for (std::uint64_t n = in.varint(); n > 0; --n) {
+    const auto actor = static_cast<std::uint32_t>(in.varint());
+    dots_.push_back({actor, in.varint()});
+  }
+  extent.rows = rows_.size();
+  extent.removed.reserve(entry.count + std::size_t{1});
+  while (!in.done()) {
+    extent.removed.push_back(dots_.size());
+    rows_.push_back(take_row(in, &dots_));
+  }
+  extent.removed.push_back(dots_.size());
+  extent.row_count = rows_.size() - extent.rows;
+  extents.push_back(std::move(extent));
+}
+
+std::vector<ChangeView> ChangeReader::read(const std::vector<const LogEntry*>& entries) {
+  dots_.clear();
+  rows_.clear();
+  std::vector<ChangeView> changes(entries.size());
+  std::vector<Extent> extents;
+  extents.reserve(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) collect(*entries[i], changes[i], extents);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Extent& extent = extents[i];
+    changes[i].dependencies = {dots_.data() + extent.dependencies,
+                               extent.removed.front() - extent.dependencies};
+    changes[i].rows = {rows_.data() + extent.rows, extent.row_count};
+    for (std::size_t row = 0; row < extent.row_count; ++row) {
+      rows_[extent.rows + row].removed = {dots_.data() + extent.removed[row],
+                                          extent.removed[row + 1] - extent.removed[row]};
+    }
+  }
+  return changes;
+}
+
+ChangeView ChangeReader::read(const LogEntry& entry) {
+  return read(std::vector<const LogEntry*>{&entry}).front();
+}
+
+void RecentLog::append(LogEntry entry) {
+  if (entry.actor >= actors_.size()) actors_.resize(entry.actor + std::size_t{1});
+  PerActor& actor = actors_[entry.actor];
+  SYNCLINE_ASSERT(actor.numbers.empty() || (*this)[actor.numbers.back()].last() < entry.first);
+  actor.numbers.push_back(end());
+  actor.logged.insert(entry.first, entry.last());
+  memory_bytes_ += memory_of(entry);
+  entries_.push_back(std::move(entry));
+}
+
+bool RecentLog::covers(std::uint32_t actor, std::uint64_t first, std::uint64_t last) const {
+  if (first > last) return true;
+  return actor < actors_.size() && actors_[actor].logged.contains(first, last);
+}
+
+const LogEntry* RecentLog::find(std::uint32_t actor, std::uint64_t counter) const {
+  if (actor >= actors_.size()) return nullptr;
+  const auto& numbers = actors_[actor].numbers;
+  const auto it = std::lower_bound(
+      numbers.begin(), numbers.end(), counter,
+      [this](std::uint64_t number, std::uint64_t wanted) { return (*this)[number].last() < wanted; });
+  if (it == numbers.end() || (*this)[*it].first > counter) return nullptr;
+  return &(*this)[*it];
+}
+
+void RecentLog::for_each_name(std::uint32_t actor, std::uint64_t first, std::uint64_t last,
+                              absl::FunctionRef<void(std::uint64_t, std::string_view)> fn) const {
+  if (actor >= actors_.size() || first > last) return;
+  const auto& numbers = actors_[actor].numbers;
+  auto it = std::lower_bound(
+      numbers.begin(), numbers.end(), first,
+      [this](std::uint64_t number, std::uint64_t wanted) { return (*this)[number].last() < wanted; });
+  for (; it != numbers.end() && (*this)[*it].first <= last; ++it) {
+    const LogEntry& entry = (*this)[*it];
+    TrustedReader in(entry.bytes);
+    if (entry.whole) {
+      in.varint();
+      skip_dots(in);
+    }
+    for (std::uint64_t counter = entry.first; counter <= std::min(entry.last(), last); ++counter) {
+      const std::string_view leaf = entry.whole ? take_row(in, nullptr).leaf : in.text();
+      if (counter >= first) fn(counter, leaf);
+    }
+  }
+}
+
+std::pair<std::uint32_t, std::uint64_t> RecentLog::pop_front() {
+  const LogEntry& entry = entries_.front();
+  const std::pair<std::uint32_t, std::uint64_t> name{entry.actor, entry.first};
+  PerActor& actor = actors_[entry.actor];
+  actor.numbers.pop_front();
+  actor.logged.erase(entry.first, entry.last());
+  memory_bytes_ -= memory_of(entry);
+  entries_.pop_front();
+  ++base_;
+  return name;
+}
+
+void RecentLog::truncate(std::uint64_t new_end) {
+  while (end() > new_end && !entries_.empty()) {
+    const LogEntry& entry = entries_.back();
+    PerActor& actor = actors_[entry.actor];
+    actor.numbers.pop_back();
+    actor.logged.erase(entry.first, entry.last());
+    memory_bytes_ -= memory_of(entry);
+    entries_.pop_back();
+  }
+}
+
+}  // namespace syncline

@@ -1,0 +1,352 @@
+#include "sync/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sync/session_impl.h"
+
+namespace syncline {
+namespace {
+
+constexpr std::size_t events_max = 4'096;
+
+// Converts a stored leaf into the form in which it travels.
+void append_dots(std::string_view value, std::vector<IndexedLiveDot>& dots) {
+  for_each_live_in(value, [&](const IndexedLive& live) {
+    dots.push_back({live.dot, live.payload.stamp, live.payload.bytes});
+  });
+}
+
+}  // namespace
+
+Session::Impl::Impl(Engine& engine_, SessionOptions options_, Time now)
+    : engine(&engine_),
+      options(std::move(options_)),
+      generation(engine_.generation()),
+      encoder(options.limits),
+      decoder(options.limits),
+      tick_due(now.monotonic + options.tick_interval) {
+  Hello hello;
+  hello.cluster = options.cluster;
+  hello.node = options.node;
+  hello.address = options.address;
+  send(hello);
+}
+
+Session::Impl::~Impl() {
+  if (engine->generation() != generation) return;  // The keyspaces may be gone.
+  for (const auto& each : shared)
+    if (owns_inbound(*each)) end_inbound(*each, true);
+}
+
+void Session::Impl::send(const Message& message) {
+  for (std::string& frame : encoder.encode(message)) out.push_back(std::move(frame));
+}
+
+Result<void> Session::Impl::close(Errc code, std::string reason) {
+  if (!closed) {
+    Bye bye;
+    bye.code = static_cast<std::uint16_t>(code);
+    bye.reason = reason.substr(0, options.limits.text_bytes_max);
+    send(bye);
+    closed = true;
+  }
+  return failure(code, std::move(reason));
+}
+
+void Session::Impl::emit(SessionEvent event) {
+  if (events.size() == events_max) events.pop_front();
+  events.push_back(std::move(event));
+}
+
+// Tells of the keyspaces that came since the last time.
+void Session::Impl::announce_keyspaces() {
+  keyspaces_seen = core().keyspaces_opened;
+  Keyspaces fresh;
+  for (const std::string& name : engine->keyspace_names()) {
+    const auto listed = [&](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    if ((options.keyspaces.empty() || listed(options.keyspaces)) && !listed(my_names))
+      fresh.names.push_back(name);
+  }
+  const bool first = my_names.empty();
+  my_names.insert(my_names.end(), fresh.names.begin(), fresh.names.end());
+  if (first || !fresh.names.empty()) send(fresh);
+  match_keyspaces();
+}
+
+std::vector<ActorId> Session::Impl::new_definitions(Shared& each) {
+  std::vector<ActorId> definitions;
+  const ActorTable& actors = each.state->actors;
+  for (; each.defined < actors.size() && definitions.size() < options.limits.list_entries_max; ++each.defined)
+    definitions.push_back(actors[each.defined]);
+  return definitions;
+}
+
+Digest Session::Impl::tick_hash() const {
+  std::vector<const Shared*> by_name;
+  for (const auto& each : shared) by_name.push_back(each.get());
+  std::sort(by_name.begin(), by_name.end(),
+            [](const Shared* a, const Shared* b) { return a->state->name < b->state->name; });
+  Digest sum;
+  for (const Shared* each : by_name) {
+    const DigestPair& pair = each->state->persisted_digests();
+    std::string bytes;
+    for (const std::uint64_t word : {pair.context.low, pair.context.high, pair.state.low, pair.state.high})
+      put_varint(bytes, word);
+    bytes += each->state->name;
+    sum += Digest{hash_bytes(bytes, 1), hash_bytes(bytes, 2)};
+  }
+  return sum;
+}
+
+void Session::Impl::send_tick(Time now) {
+  send(Tick{tick_hash()});
+  ticked = now.monotonic;
+  tick_due = now.monotonic + options.tick_interval;
+}
+
+// A due status, or acknowledgements alone. False if there was nothing to tell.
+bool Session::Impl::send_status(Shared& each, Time now) {
+  const Counters& persisted = each.state->persisted_version();
+  Status status;
+  status.keyspace = each.mine;
+  if (each.status_due && persisted.includes(each.status_after)) {
+    status.version = persisted.since(each.status_sent);
+    status.has_digests = true;
+    status.digests = each.state->persisted_digests();
+    status.reply = std::exchange(each.status_asks, false);
+    each.status_due = false;
+    each.status_pair = status.digests;
+    each.ack_actors.clear();
+    each.ack_due.reset();
+  } else if (each.ack_due && *each.ack_due <= now.monotonic) {
+    std::vector<std::uint32_t> waiting;  // Applied, but not on disk yet.
+    for (const std::uint32_t actor : each.ack_actors) {
+      if (persisted[actor] > each.status_sent[actor]) status.version.push_back({actor, persisted[actor]});
+      if (each.state->version[actor] > persisted[actor]) waiting.push_back(actor);
+    }
+    each.ack_actors = std::move(waiting);
+    each.ack_due = each.ack_actors.empty() ? std::nullopt : std::optional(now.monotonic + options.ack_delay);
+    if (status.version.empty()) return false;
+    std::sort(status.version.begin(), status.version.end());
+  } else {
+    return false;
+  }
+  for (const IndexedDot& entry : status.version) each.status_sent.raise(entry.actor, entry.counter);
+  status.definitions = new_definitions(each);
+  send(status);
+  return true;
+}
+
+// The next changes that the peer lacks and can apply. What it can't is left to
+// a pass; so nothing queues up for a peer that is far behind.
+bool Session::Impl::send_push(Shared& each) {
+  if (!each.known || each.outbound != nullptr) return false;
+  const RecentLog& log = each.state->log;
+  const std::uint64_t end = each.state->persisted_log_end();
+  each.push_cursor = std::max(each.push_cursor, log.begin());
+  std::vector<const LogEntry*> entries;
+  std::size_t bytes = 0;
+  for (; each.push_cursor < end && bytes < options.push_bytes; ++each.push_cursor) {
+    const LogEntry& entry = log[each.push_cursor];
+    if (!entry.whole || (!entry.own && !options.relay)) continue;
+    if (each.sent_version[entry.actor] + 1 != entry.first) continue;
+    each.sent_version.raise(entry.actor, entry.last());
+    bytes += entry.bytes.size();
+    entries.push_back(&entry);
+  }
+  if (entries.empty()) return false;
+  ChangeReader reader;
+  Push push;
+  push.keyspace = each.mine;
+  push.definitions = new_definitions(each);
+  push.changes = reader.read(entries);
+  metrics.changes_out += push.changes.size();
+  send(push);
+  return true;
+}
+
+bool Session::Impl::send_want(Shared& each, Time now) {
+  if (!each.want_due) return false;
+  each.want_due = false;
+  if (!owns_inbound(each)) return false;
+  StagedPass& pass = *each.state->inbound;
+  Want want;
+  want.keyspace = each.mine;
+  want.definitions = new_definitions(each);
+  want.version = each.state->persisted_version().since({});
+  want.pass = pass.id = each.want_id = next_pass++;
+  want.full = pass.full;
+  if (!pass.chunks.empty()) {
+    want.has_resume = true;
+    want.resume.from_nothing = pass.from_nothing;
+    if (!pass.from_nothing) want.resume.base = pass.base.since({});
+    want.resume.start = pass.start.since({});
+    want.resume.cursor = std::string(pass.cursor());
+  }
+  pass.asked = each.state->persisted_version();
+  pass.progress = now.monotonic;
+  each.chunk_number = 0;
+  send(want);
+  return true;
+}
+
+bool Session::Impl::send_chunk(Shared& each) {
+  if (each.refuse) {
+    send(*std::exchange(each.refuse, std::nullopt));
+    return true;
+  }
+  if (each.outbound == nullptr) return false;
+  auto read = each.outbound->next(options.chunk_bytes);
+  if (!read) {
+    each.outbound.reset();
+    Refuse refuse;
+    refuse.keyspace = each.mine;
+    refuse.pass = each.outbound_id;
+    refuse.reason = to_string(read.error()).substr(0, options.limits.text_bytes_max);
+    send(refuse);
+    return true;
+  }
+  Chunk chunk;
+  chunk.keyspace = each.mine;
+  chunk.pass = each.outbound_id;
+  chunk.number = each.outbound_number++;
+  chunk.definitions = new_definitions(each);
+  chunk.version = read->version.since(each.outbound_version);
+  chunk.new_round = read->new_round;
+  chunk.closing = read->closing;
+  chunk.digests = read->digests;
+  std::vector<IndexedLiveDot> live;
+  std::size_t count = 0;
+  for (const auto& [leaf, value] : read->leaves)
+    for_each_live_in(value, [&](const IndexedLive&) { ++count; });
+  live.reserve(count);
+  for (const auto& [leaf, value] : read->leaves) {
+    const std::size_t at = live.size();
+    append_dots(value, live);
+    chunk.leaves.push_back({leaf, {live.data() + at, live.size() - at}});
+  }
+  for (const auto& [dot, leaf] : read->dead) chunk.dead.push_back({dot, leaf});
+  each.outbound_version = read->version;
+  metrics.leaves_out += chunk.leaves.size();
+  if (chunk.closing) {
+    ++metrics.passes_out;
+    each.sent_version.merge(read->version);
+    each.outbound.reset();
+  }
+  send(chunk);
+  return true;
+}
+
+// Makes the next frames. False when there is nothing to say.
+bool Session::Impl::send_next(Time now) {
+  if (core().keyspaces_opened != keyspaces_seen) {
+    announce_keyspaces();
+    if (!out.empty()) return true;
+  }
+  for (const auto& each : shared)
+    if (send_status(*each, now) || send_want(*each, now) || send_push(*each) || send_chunk(*each))
+      return true;
+  return false;
+}
+
+Session::Session(Engine& engine, SessionOptions options, Time now)
+    : impl_(std::make_unique<Impl>(engine, std::move(options), now)) {}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+Result<void> Session::handle_frame(Time now, std::string_view frame) {
+  Impl& impl = *impl_;
+  if (impl.is_void()) return failure(Errc::closed, "the session is over");
+  ++impl.metrics.frames_in;
+  impl.metrics.bytes_in += frame.size();
+  auto decoded = impl.decoder.decode(frame);
+  if (!decoded) return impl.close(decoded.error().code, decoded.error().detail);
+  if (!*decoded) return {};
+  const auto received = impl.receive((*decoded)->message, now);
+  if (!received && !impl.is_void()) return impl.close(received.error().code, received.error().detail);
+  return received;
+}
+
+void Session::handle_timeout(Time now) {
+  Impl& impl = *impl_;
+  if (impl.is_void() || !impl.greeted) return;
+  if (now.monotonic >= impl.tick_due && impl.first_tick_sent) impl.send_tick(now);
+  for (const auto& each : impl.shared) {
+    if (impl.owns_inbound(*each) &&
+        each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic)
+      impl.end_inbound(*each, true);
+    impl.evaluate(*each, now);
+  }
+}
+
+std::optional<std::string> Session::poll_frame(Time now) {
+  Impl& impl = *impl_;
+  if (impl.engine->generation() != impl.generation) return std::nullopt;
+  if (impl.out.empty() && (impl.closed || !impl.greeted || !impl.send_next(now))) return std::nullopt;
+  std::string frame = std::move(impl.out.front());
+  impl.out.pop_front();
+  ++impl.metrics.frames_out;
+  impl.metrics.bytes_out += frame.size();
+  return frame;
+}
+
+std::chrono::milliseconds Session::poll_deadline() const {
+  const Impl& impl = *impl_;
+  auto due = impl.tick_due;
+  for (const auto& each : impl.shared) {
+    if (each->ack_due) due = std::min(due, *each->ack_due);
+    if (each->behind_since && !impl.owns_inbound(*each))
+      due = std::min(due, *each->behind_since + impl.options.pass_grace);
+    if (impl.owns_inbound(*each))
+      due = std::min(due, each->state->inbound->progress + impl.options.pass_timeout);
+    if (each->repair_wanted && !impl.owns_inbound(*each)) due = std::min(due, each->repair_at);
+  }
+  return due;
+}
+
+std::optional<SessionEvent> Session::poll_event() {
+  if (impl_->events.empty()) return std::nullopt;
+  SessionEvent event = std::move(impl_->events.front());
+  impl_->events.pop_front();
+  return event;
+}
+
+void Session::send_addresses(std::vector<std::string> addresses) {
+  if (impl_->is_void() || !impl_->greeted) return;
+  Addresses message;
+  message.addresses = std::move(addresses);
+  impl_->send(message);
+}
+
+void Session::tick_now(Time now) {
+  if (impl_->is_void() || !impl_->greeted || !impl_->first_tick_sent) return;
+  impl_->send_tick(now);
+}
+
+bool Session::established() const { return impl_->greeted && !impl_->is_void(); }
+
+bool Session::in_sync() const {
+  return established() && impl_->first_tick_sent &&
+         std::all_of(impl_->shared.begin(), impl_->shared.end(), [](const auto& each) {
+           return each->equal_pair && *each->equal_pair == each->state->persisted_digests();
+         });
+}
+
+Version Session::peer_version(std::string_view keyspace) const {
+  Version version;
+  if (impl_->is_void()) return version;
+  for (const auto& each : impl_->shared) {
+    if (each->state->name != keyspace) continue;
+    for (const IndexedDot& entry : each->peer_version.since({}))
+      version.raise(each->state->actors[entry.actor], entry.counter);
+  }
+  return version;
+}
+
+const SessionMetrics& Session::metrics() const { return impl_->metrics; }
+
+}  // namespace syncline

@@ -1,0 +1,135 @@
+// The session's inside. Internal to sync/: session.cc greets, keeps time and
+// makes frames; session_receive.cc takes messages; session_pass.cc moves state.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sync/engine_impl.h"
+#include "sync/outbound_pass.h"
+#include "sync/session.h"
+
+namespace syncline {
+
+struct Session::Impl {
+  using Millis = std::chrono::milliseconds;
+
+  // One keyspace that both sides serve.
+  struct Shared {
+    KeyspaceState* state = nullptr;
+    std::uint32_t mine = 0;  // Its place in our list and in the peer's.
+    std::uint32_t theirs = 0;
+    std::uint32_t defined = 0;               // Of our actors, so many were named to the peer.
+    std::vector<std::uint32_t> peer_actors;  // The peer's indices in ours.
+
+    bool known = false;                      // The peer's version is known, at least once.
+    Counters peer_version;                   // What the peer said it has on disk.
+    Counters sent_version;                   // That, and what went out to it since.
+    std::optional<DigestPair> peer_digests;  // Of exactly peer_version.
+    std::uint64_t push_cursor = 0;           // Log entries before it need no push.
+
+    Counters status_sent;                   // What our statuses told.
+    std::optional<DigestPair> status_pair;  // The newest pair told.
+    bool status_due = false;
+    bool status_asks = false;               // The due status asks for one back.
+    Counters status_after;                  // It waits until this is on disk.
+    std::vector<std::uint32_t> ack_actors;  // Whose changes are to be acknowledged...
+    std::optional<Millis> ack_due;          // ...and when.
+
+    std::optional<Millis> behind_since;  // The peer has what we don't.
+    bool repair_wanted = false;
+    Millis repair_backoff{0};
+    Millis repair_at{0};                   // Not before.
+    std::optional<DigestPair> equal_pair;  // Of the last equal verdict.
+
+    std::unique_ptr<OutboundPass> outbound;  // A pass we send...
+    std::uint32_t outbound_id = 0;
+    std::uint32_t outbound_number = 0;
+    Counters outbound_version;  // ...and the version its chunks have told.
+    std::optional<Refuse> refuse;
+
+    std::uint32_t want_id = 0;  // Of the pass we receive, if state->inbound is ours.
+    std::uint32_t chunk_number = 0;
+    bool want_due = false;
+    bool full_next = false;  // The next pass must be a full one.
+    Counters chunk_version;  // What its chunks have told.
+  };
+
+  Impl(Engine& engine, SessionOptions options, Time now);
+  ~Impl();
+
+  Engine::Impl& core() { return *engine->impl_; }
+  bool is_void() const { return closed || engine->generation() != generation; }
+
+  // ---- messages out (session.cc) ----
+  void send(const Message& message);
+  Result<void> close(Errc code, std::string reason);
+  void announce_keyspaces();
+  std::vector<ActorId> new_definitions(Shared& each);
+  Digest tick_hash() const;
+  void send_tick(Time now);
+  bool send_status(Shared& each, Time now);
+  bool send_push(Shared& each);
+  bool send_want(Shared& each, Time now);
+  bool send_chunk(Shared& each);
+  bool send_next(Time now);
+  void emit(SessionEvent event);
+
+  // ---- messages in (session_receive.cc) ----
+  Result<void> receive(const Message& message, Time now);
+  Result<void> on(const Hello& hello);
+  Result<void> on(const Keyspaces& keyspaces);
+  Result<void> on(const Tick& tick, Time now);
+  Result<void> on(const Status& status, Time now);
+  Result<void> on(const Push& push, Time now);
+  Result<void> on(const Want& want);
+  Result<void> on(const Chunk& chunk, Time now);
+  Result<void> on(const Refuse& refuse, Time now);
+  void match_keyspaces();
+  Result<Shared*> shared_of_peer(std::uint32_t theirs);
+  Result<void> define(Shared& each, const std::vector<ActorId>& definitions);
+  Result<Counters> counters_of(const Shared& each, const std::vector<IndexedDot>& entries) const;
+  Result<IndexedDot> dot_of(const Shared& each, const IndexedDot& dot) const;
+  Result<ChangeView> change_of(const Shared& each, const ChangeView& change);
+
+  // ---- what to do about differences (session_pass.cc) ----
+  void learn(Shared& each, const Counters& peer_has);
+  void compare(Shared& each, Time now);
+  void evaluate(Shared& each, Time now);
+  bool owns_inbound(const Shared& each) const {
+    return each.state->inbound && each.state->inbound->owner == this;
+  }
+  void begin_inbound(Shared& each, Time now);
+  void end_inbound(Shared& each, bool keep_staged);
+  Result<StagedChunk> stage_of(Shared& each, const Chunk& chunk) const;
+  Result<void> close_inbound(Shared& each, const DigestPair& digests, Time now);
+
+  Engine* engine;
+  SessionOptions options;
+  std::uint64_t generation;
+  Encoder encoder;
+  Decoder decoder;
+  std::deque<std::string> out;  // Frames made; more are made when it is empty.
+  std::deque<SessionEvent> events;
+  SessionMetrics metrics;
+
+  bool greeted = false;  // The peer's Hello came and was right.
+  bool closed = false;
+  std::array<std::uint8_t, 16> peer_node{};
+  std::vector<std::string> my_names;  // As announced.
+  std::vector<std::string> peer_names;
+  std::uint64_t keyspaces_seen = 0;  // Of the engine's count, when my_names was made.
+  std::vector<std::unique_ptr<Shared>> shared;
+  std::uint32_t next_pass = 1;
+  Millis tick_due;
+  std::optional<Millis> ticked;  // When our last tick went out.
+  bool first_tick_sent = false;
+
+  // Scratch of change_of().
+  std::vector<IndexedDot> dots;
+  std::vector<RowView> rows;
+};
+
+}  // namespace syncline

@@ -1,0 +1,285 @@
+// What a session does with each message. Everything in one is checked against
+// what the connection has agreed on before it reaches the engine.
+#include <algorithm>
+#include <utility>
+
+#include "sync/session_impl.h"
+
+namespace syncline {
+
+Result<void> Session::Impl::receive(const Message& message, Time now) {
+  if (const auto* hello = std::get_if<Hello>(&message)) return on(*hello);
+  if (!greeted) return failure(Errc::malformed, "no greeting came first");
+  if (const auto* keyspaces = std::get_if<Keyspaces>(&message)) {
+    if (const auto done = on(*keyspaces); !done) return done;
+    if (!std::exchange(first_tick_sent, true)) send_tick(now);
+    return {};
+  }
+  if (const auto* tick = std::get_if<Tick>(&message)) return on(*tick, now);
+  if (const auto* status = std::get_if<Status>(&message)) return on(*status, now);
+  if (const auto* push = std::get_if<Push>(&message)) return on(*push, now);
+  if (const auto* want = std::get_if<Want>(&message)) return on(*want);
+  if (const auto* chunk = std::get_if<Chunk>(&message)) return on(*chunk, now);
+  if (const auto* refuse = std::get_if<Refuse>(&message)) return on(*refuse, now);
+  if (const auto* addresses = std::get_if<Addresses>(&message)) {
+    emit(PeersLearned{addresses->addresses});
+    return {};
+  }
+  const auto& bye = std::get<Bye>(message);
+  closed = true;
+  return failure(Errc::closed, "the peer ended it: " + bye.reason);
+}
+
+Result<void> Session::Impl::on(const Hello& hello) {
+  if (greeted) return failure(Errc::malformed, "greeted twice");
+  if (hello.cluster != options.cluster)
+    return failure(Errc::wrong_cluster,
+                   "this is cluster '" + options.cluster + "', not '" + hello.cluster + "'");
+  if (hello.protocol != Hello{}.protocol)
+    return failure(Errc::unsupported, "protocol " + std::to_string(hello.protocol) + "; this is " +
+                                          std::to_string(Hello{}.protocol));
+  greeted = true;
+  peer_node = hello.node;
+  decoder.accept_all();
+  emit(PeerGreeted{hello.node, hello.address});
+  announce_keyspaces();
+  return {};
+}
+
+Result<void> Session::Impl::on(const Keyspaces& keyspaces) {
+  if (peer_names.size() + keyspaces.names.size() > options.limits.list_entries_max)
+    return failure(Errc::limit, "too many keyspaces");
+  for (const std::string& name : keyspaces.names) {
+    if (std::find(peer_names.begin(), peer_names.end(), name) != peer_names.end())
+      return failure(Errc::malformed, "a keyspace announced twice");
+    peer_names.push_back(name);
+  }
+  match_keyspaces();
+  return {};
+}
+
+// Begins to share what is on both lists.
+void Session::Impl::match_keyspaces() {
+  for (std::uint32_t theirs = 0; theirs < peer_names.size(); ++theirs) {
+    const auto mine = std::find(my_names.begin(), my_names.end(), peer_names[theirs]);
+    if (mine == my_names.end()) continue;
+    const bool known =
+        std::any_of(shared.begin(), shared.end(), [&](const auto& each) { return each->theirs == theirs; });
+    KeyspaceState* const state = engine->find_keyspace(*mine);
+    if (known || state == nullptr) continue;
+    auto fresh = std::make_unique<Shared>();
+    fresh->state = state;
+    fresh->mine = static_cast<std::uint32_t>(mine - my_names.begin());
+    fresh->theirs = theirs;
+    fresh->push_cursor = state->persisted_log_end();
+    if (first_tick_sent) fresh->status_due = fresh->status_asks = true;  // Too late for the first tick.
+    shared.push_back(std::move(fresh));
+  }
+}
+
+Result<Session::Impl::Shared*> Session::Impl::shared_of_peer(std::uint32_t theirs) {
+  for (const auto& each : shared)
+    if (each->theirs == theirs) return each.get();
+  return failure(Errc::malformed, "a keyspace that isn't shared");
+}
+
+Result<void> Session::Impl::define(Shared& each, const std::vector<ActorId>& definitions) {
+  constexpr std::size_t actors_max = 1 << 20;
+  if (each.peer_actors.size() + definitions.size() > actors_max)
+    return failure(Errc::limit, "too many actors");
+  for (const ActorId& id : definitions) each.peer_actors.push_back(each.state->actors.intern(id));
+  return {};
+}
+
+Result<IndexedDot> Session::Impl::dot_of(const Shared& each, const IndexedDot& dot) const {
+  if (dot.actor >= each.peer_actors.size()) return failure(Errc::malformed, "an actor without definition");
+  return IndexedDot{each.peer_actors[dot.actor], dot.counter};
+}
+
+Result<Counters> Session::Impl::counters_of(const Shared& each,
+                                            const std::vector<IndexedDot>& entries) const {
+  Counters counters;
+  for (const IndexedDot& entry : entries) {
+    const auto dot = dot_of(each, entry);
+    if (!dot) return tl::unexpected(dot.error());
+    counters.raise(dot->actor, dot->counter);
+  }
+  return counters;
+}
+
+Result<void> Session::Impl::on(const Tick& tick, Time now) {
+  if (tick.hash != tick_hash()) {
+    ++metrics.ticks_unequal;
+    for (const auto& each : shared) {
+      // Told already, and the peer's side is known: what is missing is on its way.
+      const bool told = each->status_pair && *each->status_pair == each->state->persisted_digests();
+      if (told && each->peer_digests) continue;
+      each->status_due = true;
+      each->status_asks = true;
+    }
+    return {};
+  }
+  ++metrics.ticks_equal;
+  for (const auto& each : shared) {
+    learn(*each, each->state->persisted_version());
+    each->peer_digests = each->state->persisted_digests();
+    compare(*each, now);
+  }
+  // The peer can't know that it was equal: answer, unless a tick just went out.
+  if (!ticked || *ticked + options.tick_interval / 2 <= now.monotonic) send_tick(now);
+  return {};
+}
+
+Result<void> Session::Impl::on(const Status& status, Time now) {
+  const auto found = shared_of_peer(status.keyspace);
+  if (!found) return tl::unexpected(found.error());
+  Shared& each = **found;
+  if (const auto defined = define(each, status.definitions); !defined) return defined;
+  const auto version = counters_of(each, status.version);
+  if (!version) return tl::unexpected(version.error());
+  learn(each, *version);
+  if (status.has_digests) each.peer_digests = status.digests;
+  core().check_amnesia(*each.state, each.peer_version);
+  if (status.reply) {
+    const bool told = each.status_pair && *each.status_pair == each.state->persisted_digests();
+    each.status_due = each.status_due || !told;
+  }
+  if (status.has_digests) {
+    each.known = true;
+    compare(each, now);
+  }
+  evaluate(each, now);
+  return {};
+}
+
+// The change in our own indices. Views live until the next call.
+Result<ChangeView> Session::Impl::change_of(const Shared& each, const ChangeView& change) {
+  dots.clear();
+  rows.clear();
+  const auto actor = dot_of(each, {change.actor, change.first});
+  if (!actor) return tl::unexpected(actor.error());
+  std::size_t count = change.dependencies.size();
+  for (const RowView& row : change.rows) count += row.removed.size();
+  dots.reserve(count);  // So that spans into it stay.
+  const auto translate = [&](std::span<const IndexedDot> from) -> Result<std::span<const IndexedDot>> {
+    const std::size_t at = dots.size();
+    for (const IndexedDot& each_dot : from) {
+      const auto dot = dot_of(each, each_dot);
+      if (!dot) return tl::unexpected(dot.error());
+      dots.push_back(*dot);
+    }
+    return std::span<const IndexedDot>(dots.data() + at, from.size());
+  };
+  ChangeView mapped{actor->actor, change.first, change.hlc, {}, {}};
+  const auto dependencies = translate(change.dependencies);
+  if (!dependencies) return tl::unexpected(dependencies.error());
+  mapped.dependencies = *dependencies;
+  for (const RowView& row : change.rows) {
+    const auto removed = translate(row.removed);
+    if (!removed) return tl::unexpected(removed.error());
+    rows.push_back(row);
+    rows.back().removed = *removed;
+  }
+  mapped.rows = rows;
+  return mapped;
+}
+
+Result<void> Session::Impl::on(const Push& push, Time now) {
+  const auto found = shared_of_peer(push.keyspace);
+  if (!found) return tl::unexpected(found.error());
+  Shared& each = **found;
+  if (const auto defined = define(each, push.definitions); !defined) return defined;
+  for (const ChangeView& change : push.changes) {
+    if (change.rows.empty()) return failure(Errc::malformed, "a change without rows");
+    const auto mapped = change_of(each, change);
+    if (!mapped) return tl::unexpected(mapped.error());
+    const std::uint32_t actor = mapped->actor;
+    const std::uint64_t last = mapped->first + mapped->rows.size() - 1;
+    ++metrics.changes_in;
+    const auto applied = core().take(*each.state, *mapped, now);
+    if (!applied) return tl::unexpected(applied.error());
+    // Who sends a change has it on disk, and all before it.
+    each.peer_version.raise(actor, last);
+    each.sent_version.raise(actor, last);
+    if (std::find(each.ack_actors.begin(), each.ack_actors.end(), actor) == each.ack_actors.end())
+      each.ack_actors.push_back(actor);
+    if (!each.ack_due) each.ack_due = now.monotonic + options.ack_delay;
+  }
+  each.peer_digests.reset();  // Theirs are newer than what we were told.
+  evaluate(each, now);
+  return {};
+}
+
+Result<void> Session::Impl::on(const Want& want) {
+  const auto found = shared_of_peer(want.keyspace);
+  if (!found) return tl::unexpected(found.error());
+  Shared& each = **found;
+  if (const auto defined = define(each, want.definitions); !defined) return defined;
+  const auto asked = counters_of(each, want.version);
+  const auto base = counters_of(each, want.resume.base);
+  const auto start = counters_of(each, want.resume.start);
+  if (!asked || !base || !start) return failure(Errc::malformed, "an actor without definition");
+  learn(each, *asked);
+  each.known = true;
+  each.outbound_id = want.pass;
+  each.outbound_number = 0;
+  each.outbound_version = {};
+  if (want.has_resume) {
+    auto resumed =
+        OutboundPass::resume(*each.state, *base, *start, want.resume.from_nothing, want.resume.cursor);
+    if (resumed) {
+      each.outbound = std::make_unique<OutboundPass>(std::move(*resumed));
+      return {};
+    }
+  }
+  const bool full = want.full || !each.state->names_all_since(*asked);
+  each.outbound = std::make_unique<OutboundPass>(*each.state, *asked, full);
+  return {};
+}
+
+Result<void> Session::Impl::on(const Refuse& refuse, Time now) {
+  const auto found = shared_of_peer(refuse.keyspace);
+  if (!found) return tl::unexpected(found.error());
+  Shared& each = **found;
+  if (!owns_inbound(each) || refuse.pass != each.want_id) return {};
+  end_inbound(each, false);
+  each.behind_since = now.monotonic;  // Asked anew after the grace.
+  return {};
+}
+
+Result<void> Session::Impl::on(const Chunk& chunk, Time now) {
+  const auto found = shared_of_peer(chunk.keyspace);
+  if (!found) return tl::unexpected(found.error());
+  Shared& each = **found;
+  if (const auto defined = define(each, chunk.definitions); !defined) return defined;
+  if (!owns_inbound(each) || each.want_due || chunk.pass != each.want_id) return {};  // Of a pass given up.
+  if (chunk.number != each.chunk_number) return failure(Errc::malformed, "a chunk out of turn");
+  StagedPass& pass = *each.state->inbound;
+  if (chunk.number == 0) {
+    each.chunk_version = {};
+    if (chunk.new_round) {  // A pass from the start: nothing of an earlier one goes on.
+      pass.chunks.clear();
+      pass.bytes = 0;
+      pass.full = chunk.full;
+    } else if (pass.chunks.empty()) {
+      return failure(Errc::malformed, "a chunk that goes on with nothing");
+    }
+  }
+  ++each.chunk_number;
+  auto staged = stage_of(each, chunk);
+  if (!staged) return tl::unexpected(staged.error());
+  if (pass.bytes + staged->memory_bytes() > core().options.staged_bytes_max) {
+    end_inbound(each, false);
+    return failure(Errc::limit, "a pass larger than staged_bytes_max");
+  }
+  metrics.leaves_in += chunk.leaves.size();
+  pass.progress = now.monotonic;
+  if (!chunk.closing && !each.state->in_memory()) {
+    if (pass.chunks.empty()) each.state->stage_for_record(pass.header_bytes(), true);
+    each.state->stage_for_record(staged->to_bytes(), false);
+  }
+  pass.stage(std::move(*staged));
+  return chunk.closing ? close_inbound(each, chunk.digests, now) : Result<void>();
+}
+
+}  // namespace syncline

@@ -1,0 +1,149 @@
+#include "sync/staged_pass.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "crdt/bytes.h"
+
+namespace syncline {
+namespace {
+
+tl::unexpected<Error> damaged() { return failure(Errc::storage, "a staged pass is damaged"); }
+
+void put_text(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out.append(text);
+}
+
+bool take_text(ByteReader& in, std::string& text) {
+  const auto size = in.varint();
+  if (!size) return false;
+  const auto taken = in.take(*size);
+  if (taken) text = std::string(*taken);
+  return taken.has_value();
+}
+
+void put_counters(std::string& out, const Counters& counters) {
+  const auto entries = counters.since({});
+  put_varint(out, entries.size());
+  for (const IndexedDot& entry : entries) {
+    put_varint(out, entry.actor);
+    put_varint(out, entry.counter);
+  }
+}
+
+bool take_dot(ByteReader& in, IndexedDot& dot) {
+  const auto actor = in.varint();
+  const auto counter = in.varint();
+  if (!actor || *actor >= ActorTable::none || !counter) return false;
+  dot = {static_cast<std::uint32_t>(*actor), *counter};
+  return true;
+}
+
+bool take_counters(ByteReader& in, Counters& counters) {
+  const auto count = in.varint();
+  if (!count) return false;
+  for (std::uint64_t i = 0; i < *count; ++i) {
+    IndexedDot entry;
+    if (!take_dot(in, entry)) return false;
+    counters.raise(entry.actor, entry.counter);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::size_t StagedChunk::memory_bytes() const {
+  std::size_t bytes = sizeof *this + version.size() * sizeof(std::uint64_t);
+  for (const auto& [leaf, value] : leaves) bytes += leaf.size() + value.size() + 2 * sizeof leaf;
+  for (const auto& row : dead) bytes += row.second.size() + sizeof row;
+  return bytes;
+}
+
+std::string StagedChunk::to_bytes() const {
+  std::string out;
+  put_varint(out, new_round ? 1 : 0);
+  put_counters(out, version);
+  put_varint(out, leaves.size());
+  for (const auto& [leaf, value] : leaves) {
+    put_text(out, leaf);
+    put_text(out, value);
+  }
+  put_varint(out, dead.size());
+  for (const auto& [dot, leaf] : dead) {
+    put_varint(out, dot.actor);
+    put_varint(out, dot.counter);
+    put_text(out, leaf);
+  }
+  return out;
+}
+
+Result<StagedChunk> StagedChunk::from_bytes(std::string_view bytes) {
+  ByteReader in(bytes);
+  StagedChunk chunk;
+  const auto flags = in.varint();
+  if (!flags || *flags > 1 || !take_counters(in, chunk.version)) return damaged();
+  chunk.new_round = *flags == 1;
+  const auto leaf_count = in.varint();
+  if (!leaf_count) return damaged();
+  for (std::uint64_t i = 0; i < *leaf_count; ++i) {
+    std::pair<std::string, std::string> leaf;
+    if (!take_text(in, leaf.first) || !take_text(in, leaf.second)) return damaged();
+    chunk.leaves.push_back(std::move(leaf));
+  }
+  const auto dead_count = in.varint();
+  if (!dead_count) return damaged();
+  for (std::uint64_t i = 0; i < *dead_count; ++i) {
+    std::pair<IndexedDot, std::string> row;
+    if (!take_dot(in, row.first) || !take_text(in, row.second)) return damaged();
+    chunk.dead.push_back(std::move(row));
+  }
+  if (in.left() != 0) return damaged();
+  return chunk;
+}
+
+void StagedPass::stage(StagedChunk chunk) {
+  if (chunk.new_round) {
+    from_nothing = chunks.empty() && full;
+    base = chunks.empty() ? asked : std::move(start);
+    start = chunk.version;
+  }
+  bytes += chunk.memory_bytes();
+  chunks.push_back(std::move(chunk));
+}
+
+std::string_view StagedPass::cursor() const {
+  for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
+    if (!chunk->leaves.empty()) return chunk->leaves.back().first;
+    if (chunk->new_round) break;
+  }
+  return {};
+}
+
+std::string StagedPass::header_bytes() const {
+  std::string out(reinterpret_cast<const char*>(peer.data()), peer.size());  // Bytes as characters.
+  put_varint(out, (full ? 1U : 0U) | (repair ? 2U : 0U));
+  put_counters(out, asked);
+  return out;
+}
+
+Result<StagedPass> StagedPass::from_bytes(const std::vector<std::string>& staged) {
+  if (staged.empty()) return damaged();
+  StagedPass pass;
+  ByteReader in(staged.front());
+  const auto peer = in.take(pass.peer.size());
+  const auto flags = in.varint();
+  if (!peer || !flags || *flags > 3 || !take_counters(in, pass.asked) || in.left() != 0) return damaged();
+  std::memcpy(pass.peer.data(), peer->data(), peer->size());
+  pass.full = (*flags & 1) != 0;
+  pass.repair = (*flags & 2) != 0;
+  for (std::size_t i = 1; i < staged.size(); ++i) {
+    auto chunk = StagedChunk::from_bytes(staged[i]);
+    if (!chunk) return tl::unexpected(chunk.error());
+    pass.stage(std::move(*chunk));
+  }
+  return pass;
+}
+
+}  // namespace syncline

@@ -1,0 +1,58 @@
+// A pass as its receiver holds it until the closing chunk: outside the state.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crdt/error.h"
+#include "sync/counters.h"
+#include "wire/message.h"
+
+namespace syncline {
+
+// One chunk: leaves as stored values in the receiver's indices, and the
+// sender's version when it read them.
+struct StagedChunk {
+  Counters version;
+  bool new_round = false;
+  std::vector<std::pair<std::string, std::string>> leaves;  // In leaf order; an empty value says "absent".
+  std::vector<std::pair<IndexedDot, std::string>> dead;     // Rows of dots that are live nowhere.
+
+  std::size_t memory_bytes() const;
+  std::string to_bytes() const;
+  static Result<StagedChunk> from_bytes(std::string_view bytes);
+};
+
+struct StagedPass {
+  std::array<std::uint8_t, 16> peer{};   // The node that sends it.
+  std::uint32_t id = 0;                  // As named in Want.
+  const void* owner = nullptr;           // The session that receives it.
+  std::chrono::milliseconds progress{};  // Monotonic time of the last chunk, or of the Want.
+
+  bool full = false;          // All leaves: absence counts.
+  bool repair = false;        // Versions are distrusted: never removes.
+  Counters asked;             // The receiver's version when it asked.
+  Counters base, start;       // What the present round names; see Resume.
+  bool from_nothing = false;  // The present round is the first of a full pass.
+  std::vector<StagedChunk> chunks;
+  std::size_t bytes = 0;
+  bool closed = false;
+  DigestPair digests;  // The sender's at the closing chunk.
+
+  // Appends a chunk and moves base and start along.
+  void stage(StagedChunk chunk);
+  // The sender's version at the newest chunk.
+  const Counters& version() const { return chunks.back().version; }
+  // The last leaf staged in the present round; empty if none.
+  std::string_view cursor() const;
+  // As the store keeps it: a first element with the facts above, then chunks.
+  std::string header_bytes() const;
+  static Result<StagedPass> from_bytes(const std::vector<std::string>& staged);
+};
+
+}  // namespace syncline
