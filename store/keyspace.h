@@ -1,201 +1,114 @@
 // Handles by which an application reads and writes one keyspace.
+//
+// Start with Keyspace::update() and its views counter(), set(), map() and
+// reg(); docs/guide.md is a walk through it.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "crdt/error.h"
 #include "crdt/export.h"
 #include "crdt/leaf_key.h"
 #include "crdt/value.h"
 #include "crdt/version.h"
+#include "store/event.h"
+#include "store/reader.h"
+#include "store/update.h"
 
 namespace syncline {
 
-class Transaction;
 struct ReplicaState;
-struct DigestPair;
+struct KeyspaceSlot;
+class CounterView;
+class SetView;
+class MapView;
+class RegisterView;
 
-// ---- writing: what an update's function is given ----
-
-// A counter inside an update (PnCounter).
-class SYNCLINE_EXPORT CounterWriter {
- public:
-  // Adds `by`, which may be negative. A share's total past 64 bits fails the update.
-  void add(std::int64_t by);
-  // Takes away exactly what is seen here; concurrent adds survive.
-  void reset();
-  std::int64_t total() const;
-  // ...
- private:
-  friend class Update;
-  CounterWriter(Transaction& transaction, std::string_view key) : transaction_(transaction), key_(key) {}
-  Transaction& transaction_;
-  std::string_view key_;
-};
-
-class SYNCLINE_EXPORT SetWriter {
- public:
-  void insert(const Value& element);
-  // Removes what is seen here; a concurrent insert survives. False if it was absent.
-  bool erase(const Value& element);
-  bool contains(const Value& element) const;
-
- private:
-  friend class Update;
-  SetWriter(Transaction& transaction, std::string_view key) : transaction_(transaction), key_(key) {}
-  Transaction& transaction_;
-  std::string_view key_;
-};
-
-class SYNCLINE_EXPORT MapWriter {
- public:
-  // Last writer wins, by (timestamp, actor, counter). Fields are bytes.
-  void set(std::string_view field, const Value& value);
-  // With the caller's timestamp (below 2^62): changes nothing unless it is above what is seen.
-  void set(std::string_view field, const Value& value, std::uint64_t timestamp);
-  bool erase(std::string_view field);
-  std::optional<Value> get(std::string_view field) const;
-
- private:
-  friend class Update;
-  MapWriter(Transaction& transaction, std::string_view key) : transaction_(transaction), key_(key) {}
-  Transaction& transaction_;
-  std::string_view key_;
-};
-
-class SYNCLINE_EXPORT RegisterWriter {
- public:
-  void set(const Value& value);
-  void set(const Value& value, std::uint64_t timestamp);
-  bool clear();
-  std::optional<Value> get() const;
-
- private:
-  friend class Update;
-  RegisterWriter(Transaction& transaction, std::string_view key) : transaction_(transaction), key_(key) {}
-  Transaction& transaction_;
-  std::string_view key_;
-};
-
-// One atomic change being written. Keys are bytes; the views given to it must
-// live as long as the writer made from them.
-class SYNCLINE_EXPORT Update {
- public:
-  explicit Update(Transaction& transaction) : transaction_(transaction) {}
-  CounterWriter counter(std::string_view key) { return {transaction_, key}; }
-  SetWriter set(std::string_view key) { return {transaction_, key}; }
-  MapWriter map(std::string_view key) { return {transaction_, key}; }
-  RegisterWriter reg(std::string_view key) { return {transaction_, key}; }
-  // Removes everything under the key, of whatever type. Fails the update if a
-  // leaf there is of a type that only newer code knows.
-  void erase(std::string_view key);
-  // Gives up: the update returns this error and writes nothing.
-  void fail(Error error);
-
- private:
-  Transaction& transaction_;
-};
-
-// ---- watching ----
-
-// A change of one watched place, after its commit.
-struct Event {
-  std::string key;
-  Type type{};
-  std::string element;         // Set: the element's canonical bytes; map: the field; else empty.
-  std::optional<Value> before; // Counter: total; set: the element while present; register, map field: the value.
-  std::optional<Value> after;
-  bool local = false;          // Made by this replica.
-};
-
-// Ends the watch when destroyed or reset. May outlive the replica.
-class [[nodiscard]] SYNCLINE_EXPORT Subscription {
- public:
-  Subscription() = default;
-  explicit Subscription(std::shared_ptr<void> hold) : hold_(std::move(hold)) {}
-  void reset() { hold_.reset(); }
-
- private:
-  std::shared_ptr<void> hold_;
-};
-
-// ---- the keyspace ----
-
-// A cheap handle, copyable; valid as long as its Replica. Calls are safe from
-// any thread: they take the replica's one lock. Reads see every own write at
-// once. They fail only if the disk does, or with `closed`.
+// A cheap handle, copyable. Calls are safe from any thread: they take the
+// replica's one lock. Reads see every own write at once, and need no network.
+// They fail only if the disk does, and with `closed` once the Replica was
+// destroyed or the keyspace dropped; calls without a Result then answer as an
+// empty keyspace would.
+//
+// No call on the replica is allowed inside the functions given to update(),
+// read(), for_each() and for_each_key(), which run under the lock: what returns
+// a Result refuses it (`invalid_argument`), the rest ends the process.
 class SYNCLINE_EXPORT Keyspace {
  public:
+  // Tokens of updates that each replica remembers; see update().
+  static constexpr std::size_t tokens_max = 65'536;
+  static constexpr std::size_t token_bytes_max = 256;
+
   const std::string& name() const;
 
   // Runs `write` and commits what it wrote as one change. Returns after the
-  // commit, with a version that covers it. What `write` fails with is returned
-  // and nothing is written. `write` runs under the lock: no other call on the
-  // replica from inside it. A `token` makes it idempotent: an update with a
-  // token seen before (in this store) writes nothing and returns the version now.
-  Result<Version> update(const std::function<void(Update&)>& write);
-  Result<Version> update(std::string_view token, const std::function<void(Update&)>& write);
+  // commit, with a version that covers it; an update that writes nothing makes
+  // no change. Errors, after which nothing is written: what `write` failed with;
+  // `too_large` (EngineOptions has the limits); `storage`. If `write` throws,
+  // nothing is written and the exception goes on to the caller.
+  Result<Version> update(absl::FunctionRef<void(Update&)> write);
+
+  // The same, once: an update with a token that succeeded before in this
+  // keyspace writes nothing and returns the version now, which covers the first
+  // one. For work that is retried, such as a request. A replica remembers its
+  // last `tokens_max` tokens for as long as it is open; a token has 1 to
+  // `token_bytes_max` bytes, else `invalid_argument`.
+  Result<Version> update(std::string_view token, absl::FunctionRef<void(Update&)> write);
 
   // ---- reads, each one atomic look ----
-  struct CounterView {
-    Result<std::int64_t> total() const;  // 0 if it doesn't exist. Clamped to 64 bits.
-    Result<bool> exists() const;
-    const Keyspace& keyspace;
-    std::string key;
-  };
-  struct SetView {
-    Result<bool> contains(const Value& element) const;
-    Result<std::size_t> size() const;  // O(size).
-    Result<std::vector<Value>> elements() const;
-    const Keyspace& keyspace;
-    std::string key;
-  };
-  struct MapView {
-    Result<std::optional<Value>> get(std::string_view field) const;
-    Result<std::size_t> size() const;  // O(size).
-    // Fields >= `from` in byte order, until `visit` returns false. Under the lock: no call on the replica inside.
-    Result<void> for_each(std::string_view from,
-                          const std::function<bool(std::string_view field, const Value& value)>& visit) const;
-    const Keyspace& keyspace;
-    std::string key;
-  };
-  struct RegisterView {
-    Result<std::optional<Value>> get() const;
-    const Keyspace& keyspace;
-    std::string key;
-  };
-  CounterView counter(std::string_view key) const { return {*this, std::string(key)}; }
-  SetView set(std::string_view key) const { return {*this, std::string(key)}; }
-  MapView map(std::string_view key) const { return {*this, std::string(key)}; }
-  RegisterView reg(std::string_view key) const { return {*this, std::string(key)}; }
+  CounterView counter(std::string_view key) const;
+  SetView set(std::string_view key) const;
+  MapView map(std::string_view key) const;
+  RegisterView reg(std::string_view key) const;
+  // The door for every type: shop.at<GCounter>("visits").total().
+  template <class T>
+  typename Door<T>::View at(std::string_view key) const {
+    return typename Door<T>::View(*this, std::string(key));
+  }
+  // Reads leaves of several places, or of types of your own, at one moment.
+  Result<void> read(absl::FunctionRef<void(Reader&)> look) const;
 
-  // The keys that start with `prefix`, with the types found under each, in byte order, until `visit` returns false.
+  // The keys that start with `prefix`, in byte order, once for each type under
+  // them, until `visit` returns false. O(keys · log leaves).
   Result<void> for_each_key(std::string_view prefix,
-                            const std::function<bool(std::string_view key, Type type)>& visit) const;
-  // Everything whose key starts with `prefix`, as JSON text (docs/guide.md has the mapping).
+                            absl::FunctionRef<bool(std::string_view key, Type type)> visit) const;
+  // Everything whose key starts with `prefix`, as JSON text; docs/guide.md has the mapping.
   Result<std::string> to_json(std::string_view prefix = {}) const;
 
   // ---- watching and waiting ----
   // Calls `notify` for each change, local or remote, of keys that start with
-  // `prefix`: after the commit, on the thread that committed, without the lock
-  // (it may call update). In the order of commits.
+  // `prefix`, until the Subscription ends or the replica closes. After the
+  // commit, on a thread that commits, without the lock: it may call anything,
+  // update() included. One call at a time in the whole replica, in the order of
+  // commits; within a commit by key. While one thread tells watchers, another
+  // one's commit leaves its events to it and returns; so does an update inside a
+  // watcher. When more than ReplicaOptions::events_max wait, commits of other
+  // threads wait too. What one frame from a peer brings may be told as one
+  // change. An exception out of `notify` is logged and dropped.
   Subscription watch(std::string_view prefix, std::function<void(const Event&)> notify);
-  // Waits until this replica has all of `version`. `timeout` error if it doesn't come.
+  // Waits until this replica has all of `version`: `timeout` if that doesn't
+  // come (by the system's steady clock, whatever ReplicaOptions::clock says).
   Result<void> wait_for(const Version& version, std::chrono::milliseconds timeout) const;
-  // The keys touched since `version`, sorted. `version_too_old`: iterate anew.
+  // The keys touched since `version`, sorted, removals included. Where the log
+  // doesn't reach back so far, `version_too_old`: iterate anew.
   Result<std::vector<std::string>> changes_since(const Version& version) const;
 
-  // What this replica has, and its proof of equality: replicas of equal context have equal state.
+  // What this replica has: a token for wait_for() and changes_since().
   Version version() const;
+  // Digests of the version and of the state: replicas whose pairs are equal are equal.
   DigestPair digests() const;
-  // Own changes that no peer is known to hold yet: dots, as a count.
+  // Own changes that no peer is known to have on disk yet: their rows, counted.
+  // Counts what links of this process learned.
   std::uint64_t pending() const;
   // Returns once everything written so far is on disk.
   Result<void> flush();
@@ -204,9 +117,112 @@ class SYNCLINE_EXPORT Keyspace {
 
  private:
   friend class Replica;
-  Keyspace(std::shared_ptr<ReplicaState> state, std::string name);
+  friend class CounterView;
+  friend class SetView;
+  friend class MapView;
+  friend class RegisterView;
+  Keyspace(std::shared_ptr<ReplicaState> state, KeyspaceSlot& slot);
+  template <class Fn>
+  auto look(Fn&& fn) const;
+  Result<Version> write(const std::string_view* token, absl::FunctionRef<void(Update&)> write);
+
   std::shared_ptr<ReplicaState> state_;
-  std::string name_;
+  KeyspaceSlot* slot_;  // Lives as long as the state.
+};
+
+// Views read one place. They hold what they need: keep them as long as you like.
+
+class SYNCLINE_EXPORT CounterView {
+ public:
+  CounterView(Keyspace keyspace, std::string key, Type type = Type::pn_counter)
+      : keyspace_(std::move(keyspace)), key_(std::move(key)), type_(type) {}
+
+  // 0 if it doesn't exist. Clamped to 64 bits. O(replicas that counted).
+  Result<std::int64_t> total() const;
+  // Whether anything was counted since the last reset.
+  Result<bool> exists() const;
+
+ private:
+  Keyspace keyspace_;
+  std::string key_;
+  Type type_;
+};
+
+class GCounterView : public CounterView {
+ public:
+  GCounterView(Keyspace keyspace, std::string key)
+      : CounterView(std::move(keyspace), std::move(key), Type::g_counter) {}
+};
+
+class SYNCLINE_EXPORT SetView {
+ public:
+  SetView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
+
+  Result<bool> contains(const Value& element) const;  // O(log leaves).
+  Result<std::size_t> size() const;                   // O(size).
+  // In the order of their canonical bytes.
+  Result<std::vector<Value>> elements() const;
+
+ private:
+  Keyspace keyspace_;
+  std::string key_;
+};
+
+class SYNCLINE_EXPORT MapView {
+ public:
+  MapView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
+
+  Result<std::optional<Value>> get(std::string_view field) const;  // O(log leaves).
+  Result<std::size_t> size() const;                                // O(size).
+  // Fields that aren't below `from`, in byte order, until `visit` returns false.
+  Result<void> for_each(std::string_view from,
+                        absl::FunctionRef<bool(std::string_view field, const Value& value)> visit) const;
+
+ private:
+  Keyspace keyspace_;
+  std::string key_;
+};
+
+class SYNCLINE_EXPORT RegisterView {
+ public:
+  RegisterView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
+
+  Result<std::optional<Value>> get() const;  // O(log leaves).
+
+ private:
+  Keyspace keyspace_;
+  std::string key_;
+};
+
+inline CounterView Keyspace::counter(std::string_view key) const { return {*this, std::string(key)}; }
+inline SetView Keyspace::set(std::string_view key) const { return {*this, std::string(key)}; }
+inline MapView Keyspace::map(std::string_view key) const { return {*this, std::string(key)}; }
+inline RegisterView Keyspace::reg(std::string_view key) const { return {*this, std::string(key)}; }
+
+template <>
+struct Door<PnCounter> {
+  using Writer = CounterWriter;
+  using View = CounterView;
+};
+template <>
+struct Door<GCounter> {
+  using Writer = GCounterWriter;
+  using View = GCounterView;
+};
+template <>
+struct Door<OrSet<Value>> {
+  using Writer = SetWriter;
+  using View = SetView;
+};
+template <>
+struct Door<LwwMap<Value>> {
+  using Writer = MapWriter;
+  using View = MapView;
+};
+template <>
+struct Door<LwwRegister<Value>> {
+  using Writer = RegisterWriter;
+  using View = RegisterView;
 };
 
 }  // namespace syncline

@@ -3,12 +3,12 @@
 // It owns an engine and a store and pumps them. It works with no network, for
 // ever; a Node (net/node.h) or any transport of the caller's gives it peers.
 //
-// Thread-safe: one lock guards each call. Watchers run without it.
+// Thread-safe: one lock guards each call. Watchers, the log hook and the `wake`
+// functions of links run without it, so they may call the replica.
 #pragma once
 
-#include <array>
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,6 +20,7 @@
 #include "crdt/error.h"
 #include "crdt/export.h"
 #include "store/keyspace.h"
+#include "store/record_store.h"
 #include "sync/engine.h"
 #include "sync/session.h"
 #include "sync/time.h"
@@ -28,49 +29,72 @@ namespace syncline {
 
 enum class LogLevel { debug, info, warning, error };
 
-// A line of the log: a text and fields, for the host's own logger.
+// A line of the log: a text and fields, for the host's own logger. Called from
+// whichever thread it happened on, perhaps from several at once.
 using LogHook = std::function<void(LogLevel level, std::string_view text,
                                    const std::vector<std::pair<std::string, std::string>>& fields)>;
 
 struct ReplicaOptions {
-  // Where the store is. Empty: in memory, gone with the process. (Files come with the durable store.)
+  // The file of the store. Empty: in memory, gone with the process. This
+  // release has no stores in files: open() refuses any other path.
   std::string path;
-  EngineOptions engine;               // `entropy` is filled from the system when it is all zero.
-  std::function<Time()> clock;        // The system's clocks when empty.
+  // A store of the caller's own instead (store/record_store.h).
+  std::shared_ptr<RecordStore> store;
+  EngineOptions engine;         // `entropy` is drawn from the system when it is all zero.
+  std::function<Time()> clock;  // The system's clocks when empty. Called under the lock.
   LogHook log;
+  std::size_t events_max = 65'536;  // Events that may wait for slow watchers; see Keyspace::watch().
 };
 
 class SYNCLINE_EXPORT Replica {
  public:
+  // Notices that are kept for notices(); older ones are only in the log.
+  static constexpr std::size_t notices_max = 1'024;
+
+  // Errors: `unsupported` for a path; what the store failed with.
   static Result<Replica> open(ReplicaOptions options = {});
+
+  // A replica that was moved from may only be assigned to or destroyed.
   Replica(Replica&&) noexcept;
   Replica& operator=(Replica&&) noexcept;
-  ~Replica();  // Closes: later calls on handles fail with `closed`.
+  // Closes: later calls on handles and links fail with `closed`, waits end. When
+  // it returns no watcher runs or will be called, unless it is a watcher that
+  // destroys the replica. Links may live on; the log hook must, until they and
+  // all other calls have ended.
+  ~Replica();
 
-  // The keyspace of that name, made if it is new.
+  // The keyspace of that name, made if it is new. One that can't be made (the
+  // name, too many) answers every call with the reason.
   Keyspace keyspace(std::string_view name);
+  // Names, sorted.
   std::vector<std::string> keyspaces() const;
-  // Forgets the keyspace here; other replicas keep it.
+  // Forgets the keyspace here; other replicas keep it. Handles on it fail with
+  // `closed` until keyspace() makes it anew. All links
+  // end (Link::error()); their peers connect anew. `invalid_argument` if there is none of that name.
   Result<void> drop_keyspace(std::string_view name);
 
   EngineMetrics metrics() const;
-  // Notices (divergence, amnesia, drift...) since the last call; also logged as they happen.
+  // Notices (divergence, amnesia, drift...) since the last call, the last
+  // `notices_max` of them. Also logged as they happen.
   std::vector<Notice> notices();
 
-  // The cluster this store belongs to: bound by the first join, checked by every later one.
+  // The cluster this store belongs to: bound by the first call, checked by every
+  // later one (`wrong_cluster`). Names have 1 to 255 bytes.
   Result<void> bind_cluster(std::string_view cluster);
 
   // ---- for transports ----
   // A Link is one Session with the replica's lock around it. The caller moves
-  // frames: bytes from the peer into receive(), what send() yields to the peer,
-  // and calls run() when deadline() has come. `wake` is called, from any thread
-  // and without the lock, when send() may have something new to say.
+  // bytes: see Link. `wake` is called, from any thread and without the lock,
+  // when send() may have something new to say or deadline() came nearer. It is
+  // not called again before send() has yielded nothing, and never by two threads
+  // at once. An empty `node` in the options is filled with this replica's own.
+  // If the store is bound to another cluster the link is born dead: see Link::error().
   class Link;
   std::unique_ptr<Link> connect(SessionOptions options, std::function<void()> wake);
 
   // Time as this replica reads it.
   Time now() const;
-  // Writes a line to the replica's log hook, if it has one: so that a transport's lines go where the
+  // Writes a line to the log hook, if there is one: so that a transport's lines go where the
   // replica's do. Any thread; the hook runs on it, without the lock.
   void log(LogLevel level, std::string_view text,
            const std::vector<std::pair<std::string, std::string>>& fields = {}) const;
@@ -80,28 +104,45 @@ class SYNCLINE_EXPORT Replica {
   std::shared_ptr<ReplicaState> state_;
 };
 
+// One conversation with one peer. A transport's duties: drain send() into the
+// connection at once, after every receive() and run(), and when woken; give
+// receive() what arrives; call run() when deadline() has come, and ask for the
+// deadline anew after each of these; close the connection when error() tells so.
+// Any thread, one at a time for receive() and for send(). May outlive the
+// replica.
 class SYNCLINE_EXPORT Replica::Link {
  public:
+  // Ends the conversation. When it returns, `wake` isn't running and will not be
+  // called, unless it is `wake` that destroys the link.
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
   // Takes bytes off the stream, any number of frames or parts of one. On error
-  // send() may still yield a last frame that says why; then close.
+  // send() may still yield frames that say why; send them, then close.
   Result<void> receive(std::string_view bytes);
-  // The next frame for the peer, or nothing. Ask only while the transport has room.
+  // The next frame for the peer, or nothing. Ask only while the transport has
+  // room: frames are made when asked for, so nothing queues up here.
   std::optional<std::string> send();
   // Does what fell due.
   void run();
-  // When run() is next due, in monotonic time of Replica::now().
+  // When run() is next due, in monotonic time of Replica::now(); milliseconds::max() for never.
   std::chrono::milliseconds deadline() const;
+  // Why this link is beyond use, nothing while it is not: an error that receive()
+  // returned, the store failed, a keyspace was dropped, the replica was closed.
+  // Look when woken, too.
+  std::optional<Error> error() const;
 
   std::optional<SessionEvent> poll_event();
+  // Tells the peer where others can be dialled.
   void send_addresses(std::vector<std::string> addresses);
+  // Compares now instead of at the next tick ("sync now"). Drain send() after it.
   void tick_now();
+  // See Session. Once the link is beyond use: false, empty.
   bool established() const;
   bool in_sync() const;
   Version peer_version(std::string_view keyspace) const;
+  // Of the session, also after its end.
   SessionMetrics metrics() const;
 
  private:

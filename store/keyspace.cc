@@ -1,0 +1,274 @@
+#include "store/keyspace.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "crdt/counter_logic.h"
+#include "crdt/lww_logic.h"
+#include "crdt/set_logic.h"
+#include "store/leaf_group.h"
+#include "store/replica_state.h"
+
+namespace syncline {
+namespace {
+
+// steady_clock's range would overflow above; nobody waits that long.
+constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365);
+
+// Ends a watch; see Subscription.
+void end_watch(ReplicaState& state, KeyspaceSlot& slot, const std::shared_ptr<Watcher>& watcher) {
+  ReplicaState::Lock lock = Turn::acquire(state);
+  watcher->ended = true;
+  std::erase(slot.watchers, watcher);
+  if (slot.watchers.empty() && slot.keyspace != nullptr) state.engine->watch(*slot.keyspace, false);
+  state.idle.wait(
+      lock, [&] { return state.notified != watcher.get() || state.deliverer == std::this_thread::get_id(); });
+}
+
+}  // namespace
+
+Keyspace::Keyspace(std::shared_ptr<ReplicaState> state, KeyspaceSlot& slot)
+    : state_(std::move(state)), slot_(&slot) {}
+
+const std::string& Keyspace::name() const { return slot_->name; }
+
+// ---- writing ----
+
+Result<Version> Keyspace::update(absl::FunctionRef<void(Update&)> write) {
+  return this->write(nullptr, write);
+}
+Result<Version> Keyspace::update(std::string_view token, absl::FunctionRef<void(Update&)> write) {
+  if (token.empty() || token.size() > token_bytes_max) {
+    return failure(Errc::invalid_argument, "a token has 1 to 256 bytes");
+  }
+  return this->write(&token, write);
+}
+
+Result<Version> Keyspace::write(const std::string_view* token, absl::FunctionRef<void(Update&)> write) {
+  if (is_inside(*state_)) return tl::unexpected(inside_error());
+  Turn turn(state_);
+  KeyspaceState* keyspace = turn->find(*slot_);
+  if (keyspace == nullptr) return tl::unexpected(slot_->problem);
+  if (token != nullptr && turn->knows_token(*slot_, *token)) return turn->engine->version(*keyspace);
+
+  Transaction transaction = turn->engine->begin(*keyspace, turn->now());
+  {
+    const Inside inside(*turn);
+    Update update(transaction);
+    write(update);
+  }
+  Result<Version> written = turn->engine->commit(std::move(transaction));
+  const Result<void> stored = turn->pump();
+  turn->wake_all = true;
+  if (!written) return written;
+  if (!stored) return tl::unexpected(stored.error());
+  if (token != nullptr) turn->remember_token(*slot_, *token);
+  return written;
+}
+
+// ---- reads ----
+
+// What fn(Reader&) answers of this moment, or why it can't be told.
+template <class Fn>
+auto Keyspace::look(Fn&& fn) const {
+  using Answer = std::invoke_result_t<Fn, Reader&>;
+  if (is_inside(*state_)) return Result<Answer>(tl::unexpected(inside_error()));
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  KeyspaceState* keyspace = state_->find(*slot_);
+  if (keyspace == nullptr) return Result<Answer>(tl::unexpected(slot_->problem));
+  Reader reader(*state_->engine, *keyspace);
+  if constexpr (std::is_void_v<Answer>) {
+    fn(reader);
+    return reader.error() ? Result<void>(tl::unexpected(*reader.error())) : Result<void>();
+  } else {
+    Result<Answer> answer = fn(reader);
+    if (reader.error()) answer = tl::unexpected(*reader.error());
+    return answer;
+  }
+}
+
+Result<void> Keyspace::read(absl::FunctionRef<void(Reader&)> look_at) const {
+  return look([&](Reader& reader) {
+    const Inside inside(*state_);
+    look_at(reader);
+  });
+}
+
+Result<std::int64_t> CounterView::total() const {
+  return keyspace_.look([&](Reader& reader) { return counter_total(reader, type_, key_).total; });
+}
+Result<bool> CounterView::exists() const {
+  return keyspace_.look([&](Reader& reader) { return counter_total(reader, type_, key_).exists; });
+}
+
+Result<bool> SetView::contains(const Value& element) const {
+  return keyspace_.look([&](Reader& reader) { return set_contains(reader, key_, element.to_bytes()); });
+}
+Result<std::size_t> SetView::size() const {
+  return keyspace_.look([&](Reader& reader) {
+    std::size_t size = 0;
+    set_for_each(reader, key_, [&size](std::string_view element) {
+      if (Value::from_bytes(element)) ++size;
+      return true;
+    });
+    return size;
+  });
+}
+Result<std::vector<Value>> SetView::elements() const {
+  return keyspace_.look([&](Reader& reader) {
+    std::vector<Value> elements;
+    set_for_each(reader, key_, [&elements](std::string_view element) {
+      if (auto value = Value::from_bytes(element)) elements.push_back(std::move(*value));
+      return true;
+    });
+    return elements;
+  });
+}
+
+Result<std::optional<Value>> MapView::get(std::string_view field) const {
+  return keyspace_.look([&](Reader& reader) {
+    return lww_get(reader, build_leaf_key(keyspace_.state_->key_buffer, key_, Type::lww_map, field));
+  });
+}
+Result<std::size_t> MapView::size() const {
+  return keyspace_.look([&](Reader& reader) {
+    std::size_t size = 0;
+    map_for_each(reader, key_, [&size](std::string_view, const Value&) {
+      ++size;
+      return true;
+    });
+    return size;
+  });
+}
+Result<void> MapView::for_each(
+    std::string_view from, absl::FunctionRef<bool(std::string_view field, const Value& value)> visit) const {
+  return keyspace_.look([&](Reader& reader) {
+    const Inside inside(*keyspace_.state_);
+    const std::string prefix = leaf_prefix(key_, Type::lww_map);
+    std::string buffer;
+    reader.scan_from(prefix, leaf_key(key_, Type::lww_map, from),
+                     [&](std::string_view leaf, std::span<const LiveDotView> live) {
+                       std::string_view field;
+                       if (!flat_element(leaf, prefix.size(), buffer, field)) return true;
+                       const std::optional<Value> value = lww_value(live);
+                       return !value || visit(field, *value);
+                     });
+  });
+}
+
+Result<std::optional<Value>> RegisterView::get() const {
+  return keyspace_.look([&](Reader& reader) {
+    return lww_get(reader, build_leaf_key(keyspace_.state_->key_buffer, key_, Type::lww_register, {}));
+  });
+}
+
+bool group_exists(Reader& reader, const LeafGroup& group) {
+  const bool counter = group.type == Type::g_counter || group.type == Type::pn_counter;
+  return !counter || counter_total(reader, group.type, group.key).exists;
+}
+
+Result<void> Keyspace::for_each_key(std::string_view prefix,
+                                    absl::FunctionRef<bool(std::string_view key, Type type)> visit) const {
+  return look([&](Reader& reader) {
+    const Inside inside(*state_);
+    for_each_group(reader, prefix, [&](const LeafGroup& group) {
+      return !group_exists(reader, group) || visit(group.key, group.type);
+    });
+  });
+}
+
+Result<std::string> Keyspace::to_json(std::string_view prefix) const {
+  return look([&](Reader& reader) { return syncline::to_json(reader, prefix); });
+}
+
+// ---- watching and waiting ----
+
+Subscription Keyspace::watch(std::string_view prefix, std::function<void(const Event&)> notify) {
+  auto watcher = std::make_shared<Watcher>();
+  watcher->prefix = prefix;
+  watcher->notify = std::move(notify);
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  if (state_->closed) return {};
+  slot_->watchers.push_back(watcher);
+  if (KeyspaceState* keyspace = state_->find(*slot_)) state_->engine->watch(*keyspace, true);
+  return Subscription(std::shared_ptr<void>(
+      watcher.get(), [state = state_, slot = slot_, watcher](void*) { end_watch(*state, *slot, watcher); }));
+}
+
+Result<void> Keyspace::wait_for(const Version& version, std::chrono::milliseconds timeout) const {
+  if (is_inside(*state_)) return tl::unexpected(inside_error());
+  const auto deadline = std::chrono::steady_clock::now() + std::min(timeout, longest_wait);
+  ReplicaState::Lock lock = Turn::acquire(*state_);
+  ++state_->waiting;
+  Result<void> outcome;
+  for (bool late = false;;) {
+    KeyspaceState* keyspace = state_->find(*slot_);
+    if (keyspace != nullptr && state_->engine->version(*keyspace).includes(version)) break;
+    if (keyspace == nullptr) {
+      outcome = tl::unexpected(slot_->problem);
+      break;
+    }
+    if (late) {
+      outcome = failure(Errc::timeout, "the version didn't arrive in time");
+      break;
+    }
+    late = state_->changed.wait_until(lock, deadline) == std::cv_status::timeout;
+  }
+  --state_->waiting;
+  return outcome;
+}
+
+Result<std::vector<std::string>> Keyspace::changes_since(const Version& version) const {
+  auto answer = look([&](Reader&) { return state_->engine->touched_since(*slot_->keyspace, version); });
+  if (!answer) return tl::unexpected(std::move(answer.error()));
+  if (!*answer) return tl::unexpected(std::move(answer->error()));
+  std::vector<std::string> keys;
+  LeafGroup group;
+  for (const std::string& leaf : **answer) {  // Sorted, and so are their keys.
+    if (parse_group(leaf, group) != 0 && (keys.empty() || keys.back() != group.key))
+      keys.push_back(group.key);
+  }
+  return keys;
+}
+
+Version Keyspace::version() const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  const KeyspaceState* keyspace = state_->find(*slot_);
+  return keyspace == nullptr ? Version{} : state_->engine->version(*keyspace);
+}
+
+DigestPair Keyspace::digests() const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  const KeyspaceState* keyspace = state_->find(*slot_);
+  return keyspace == nullptr ? DigestPair{} : state_->engine->digests(*keyspace);
+}
+
+std::uint64_t Keyspace::pending() const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  const KeyspaceState* keyspace = state_->find(*slot_);
+  if (keyspace == nullptr) return 0;
+  const auto own = state_->engine->own_actor(*keyspace);
+  if (!own) return 0;
+  std::uint64_t acknowledged = slot_->acknowledged_actor == *own ? slot_->acknowledged : 0;
+  for (const auto& link : state_->links) {
+    if (!link->session) continue;
+    acknowledged = std::max(acknowledged, link->session->peer_version(slot_->name).counter(*own));
+  }
+  const std::uint64_t written = state_->engine->version(*keyspace).counter(*own);
+  return written - std::min(written, acknowledged);
+}
+
+Result<void> Keyspace::flush() {
+  if (is_inside(*state_)) return tl::unexpected(inside_error());
+  Turn turn(state_);
+  if (turn->find(*slot_) == nullptr) return tl::unexpected(slot_->problem);
+  return turn->pump();
+}
+
+bool Keyspace::durable(const Version& version) const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  const KeyspaceState* keyspace = state_->find(*slot_);
+  return keyspace != nullptr && state_->engine->persisted_version(*keyspace).includes(version);
+}
+
+}  // namespace syncline

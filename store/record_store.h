@@ -1,0 +1,26 @@
+// Where a replica keeps its records, when not in memory.
+#pragma once
+
+#include "crdt/error.h"
+#include "crdt/export.h"
+#include "sync/leaf_source.h"
+#include "sync/record.h"
+
+namespace syncline {
+
+// A disk for one replica. Leaves are read by LeafSource; all writes come as
+// records, each of which is one transaction: whole on disk when commit()
+// returns without error, or not at all.
+//
+// Called under the replica's lock, never concurrently; must not call the replica.
+class SYNCLINE_EXPORT RecordStore : public LeafSource {
+ public:
+  // What the committed records add up to. Called once, when the replica is opened.
+  virtual Result<Head> load() = 0;
+
+  // Makes the record durable, leaves and all else (see apply() in sync/record.h).
+  // On error (`storage`) nothing of it may ever become visible.
+  virtual Result<void> commit(const Record& record) = 0;
+};
+
+}  // namespace syncline

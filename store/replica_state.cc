@@ -1,0 +1,280 @@
+#include "store/replica_state.h"
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <tuple>
+
+namespace syncline {
+namespace {
+
+// Runs a caller's function; what it threw, as text.
+template <class Fn>
+std::optional<std::string> guarded(Fn&& fn) noexcept {
+  try {
+    fn();
+    return std::nullopt;
+  } catch (const std::exception& thrown) {
+    return thrown.what();
+  } catch (...) {
+    return "not a std::exception";
+  }
+}
+
+LogLevel level_of(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::divergence_detected:
+    case Notice::Kind::dot_reused:
+    case Notice::Kind::commit_failed:
+      return LogLevel::error;
+    case Notice::Kind::repair_kept:
+    case Notice::Kind::amnesia:
+    case Notice::Kind::clock_drift:
+      return LogLevel::warning;
+    case Notice::Kind::early_dropped:
+      break;
+  }
+  return LogLevel::info;
+}
+
+const char* text_of(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::divergence_detected:
+      return "equal versions with unequal states: repairing";
+    case Notice::Kind::repair_kept:
+      return "a repair kept what one side lacked";
+    case Notice::Kind::dot_reused:
+      return "two changes under one dot: a store was copied or restored";
+    case Notice::Kind::amnesia:
+      return "a peer knows more of our changes than we do: writing under a fresh actor";
+    case Notice::Kind::clock_drift:
+      return "a timestamp is too far ahead of our clock";
+    case Notice::Kind::commit_failed:
+      return "the store failed: what wasn't on disk was undone";
+    case Notice::Kind::early_dropped:
+      break;
+  }
+  return "a change that came too early was dropped; it will be fetched";
+}
+
+}  // namespace
+
+KeyspaceState* ReplicaState::find(KeyspaceSlot& slot) const {
+  if (slot.keyspace == nullptr && engine) {
+    slot.keyspace = engine->find_keyspace(slot.name);
+    if (slot.keyspace != nullptr && !slot.watchers.empty()) engine->watch(*slot.keyspace, true);
+  }
+  return slot.keyspace;
+}
+
+KeyspaceSlot& ReplicaState::slot(std::string_view name) {
+  const auto found = slots.find(name);
+  if (found != slots.end()) return found->second;
+  KeyspaceSlot& made = slots[std::string(name)];
+  made.name = name;
+  made.incarnation = ++incarnations;
+  return made;
+}
+
+Result<void> ReplicaState::pump() {
+  Result<void> outcome;
+  while (auto record = engine->poll_record()) {
+    SYNCLINE_ASSERT(store && "an engine in memory has no records");
+    if (auto committed = store->commit(*record)) {
+      engine->handle_persisted(record->sequence);
+    } else {
+      end_sessions(committed.error());
+      engine->handle_failed(committed.error());
+      generation = engine->generation();
+      outcome = tl::unexpected(std::move(committed.error()));
+      break;
+    }
+  }
+  if (engine->generation() != generation) {  // The engine failed to read.
+    end_sessions(Error{Errc::storage, "the store failed: what wasn't on disk was undone"});
+    generation = engine->generation();
+  }
+  std::vector<LeafChanged> changed_leaves;
+  while (auto event = engine->poll_event()) {
+    if (auto* notice = std::get_if<Notice>(&*event)) {
+      take(std::move(*notice));
+    } else {
+      changed_leaves.push_back(std::move(std::get<LeafChanged>(*event)));
+    }
+  }
+  if (!changed_leaves.empty()) queue_events(std::move(changed_leaves));
+  return outcome;
+}
+
+void ReplicaState::take(Notice notice) {
+  if (log) {
+    log_lines.push_back({level_of(notice.kind),
+                         text_of(notice.kind),
+                         {{"keyspace", notice.keyspace}, {"detail", notice.detail}}});
+  }
+  if (notices.size() == Replica::notices_max) notices.pop_front();
+  notices.push_back(std::move(notice));
+}
+
+void ReplicaState::end_sessions(const Error& error) {
+  for (const auto& link : links) end_session(*link, error);
+  wake_all = true;
+}
+
+void ReplicaState::end_session(LinkState& link, Error error) {
+  if (link.session) {
+    if (engine->generation() == generation) note_acknowledged(link);
+    link.last_metrics = link.session->metrics();
+    link.session.reset();
+  }
+  if (!link.error) link.error = std::move(error);
+}
+
+void ReplicaState::note_acknowledged(const LinkState& link) {
+  for (auto& [name, slot] : slots) {
+    if (slot.keyspace == nullptr) continue;
+    const auto own = engine->own_actor(*slot.keyspace);
+    if (!own) continue;
+    if (slot.acknowledged_actor != *own) slot.acknowledged = 0;
+    slot.acknowledged_actor = *own;
+    slot.acknowledged = std::max(slot.acknowledged, link.session->peer_version(name).counter(*own));
+  }
+}
+
+void ReplicaState::close(Lock& lock) {
+  const Error why{Errc::closed, "the replica was closed"};
+  closed = true;
+  end_sessions(why);
+  for (auto& [name, slot] : slots) {
+    slot.keyspace = nullptr;
+    slot.problem = why;
+    for (const auto& watcher : slot.watchers) watcher->ended = true;
+    slot.watchers.clear();
+  }
+  deliveries.clear();
+  engine.reset();
+  store.reset();
+  changed.notify_all();
+  idle.wait(lock, [this] { return !delivering || deliverer == std::this_thread::get_id(); });
+}
+
+bool ReplicaState::knows_token(const KeyspaceSlot& slot, std::string_view token) const {
+  return tokens.contains({slot.incarnation, std::string(token)});
+}
+
+void ReplicaState::remember_token(const KeyspaceSlot& slot, std::string_view token) {
+  if (tokens.size() == Keyspace::tokens_max) {
+    tokens.erase(tokens_in_order.front());
+    tokens_in_order.pop_front();
+  }
+  tokens_in_order.push_back(tokens.emplace(slot.incarnation, token).first);
+}
+
+// ---- watchers ----
+
+void ReplicaState::queue_events(std::vector<LeafChanged> changed_leaves) {
+  // What one call of the engine changed is told as one change: the first `before` of each leaf counts.
+  const auto place = [](const LeafChanged& leaf) { return std::tie(leaf.keyspace, leaf.leaf); };
+  std::stable_sort(changed_leaves.begin(), changed_leaves.end(),
+                   [&](const LeafChanged& a, const LeafChanged& b) { return place(a) < place(b); });
+  changed_leaves.erase(
+      std::unique(changed_leaves.begin(), changed_leaves.end(),
+                  [&](const LeafChanged& a, const LeafChanged& b) { return place(a) == place(b); }),
+      changed_leaves.end());
+  for (auto begin = changed_leaves.begin(); begin != changed_leaves.end();) {
+    const auto end = std::find_if(begin, changed_leaves.end(),
+                                  [&](const LeafChanged& leaf) { return leaf.keyspace != begin->keyspace; });
+    const auto found = slots.find(begin->keyspace);
+    if (found != slots.end() && !found->second.watchers.empty() && find(found->second) != nullptr) {
+      queue_events_of(found->second, {std::make_move_iterator(begin), std::make_move_iterator(end)});
+    }
+    begin = end;
+  }
+}
+
+void ReplicaState::queue_events_of(KeyspaceSlot& slot, const std::vector<LeafChanged>& changed_leaves) {
+  for (Event& event : typed_events(*engine, *slot.keyspace, changed_leaves)) {
+    const auto shared = std::make_shared<const Event>(std::move(event));
+    for (const auto& watcher : slot.watchers) {
+      if (shared->key.starts_with(watcher->prefix)) deliveries.push_back({watcher, shared});
+    }
+  }
+}
+
+// Calls watchers until nothing waits, or leaves that to the thread that does so already.
+void ReplicaState::deliver(Lock& lock) {
+  const auto me = std::this_thread::get_id();
+  while (!deliveries.empty()) {
+    if (delivering) {
+      if (deliverer == me || deliveries.size() <= events_max) return;
+      idle.wait(lock, [this] { return !delivering || deliveries.size() <= events_max; });
+      continue;
+    }
+    delivering = true;
+    deliverer = me;
+    while (!deliveries.empty()) {
+      Delivery next = std::move(deliveries.front());
+      deliveries.pop_front();
+      if (deliveries.size() == events_max) idle.notify_all();
+      if (next.watcher->ended) continue;
+      notified = next.watcher.get();
+      lock.unlock();
+      const auto thrown = guarded([&] { next.watcher->notify(*next.event); });
+      lock.lock();
+      if (thrown && log) log_lines.push_back({LogLevel::error, "a watcher threw", {{"what", *thrown}}});
+      notified = nullptr;
+      if (next.watcher->ended) idle.notify_all();
+    }
+    delivering = false;
+    idle.notify_all();
+  }
+}
+
+// ---- after the lock ----
+
+void ReplicaState::tell_log(Lock& lock) {
+  while (!log_lines.empty()) {
+    const auto lines = std::exchange(log_lines, {});
+    lock.unlock();
+    for (const LogLine& line : lines) guarded([&] { log(line.level, line.text, line.fields); });
+    lock.lock();
+  }
+}
+
+void ReplicaState::call_wake(Lock& lock, LinkState& link) {
+  if (link.ended) return;
+  if (link.waking) {
+    link.wake_again = true;  // Whoever calls it now, this thread perhaps, calls it once more.
+    return;
+  }
+  link.waking = true;
+  link.waker = std::this_thread::get_id();
+  do {
+    link.wake_again = false;
+    lock.unlock();
+    const auto thrown = guarded(link.wake);
+    lock.lock();
+    if (thrown && log) log_lines.push_back({LogLevel::error, "a link's wake threw", {{"what", *thrown}}});
+  } while (link.wake_again && !link.ended);
+  link.waking = false;
+  idle.notify_all();
+}
+
+void ReplicaState::release(Lock& lock, const LinkState* caller) {
+  if (waiting > 0) changed.notify_all();
+  std::vector<std::shared_ptr<LinkState>> to_wake;
+  if (std::exchange(wake_all, false)) {
+    for (const auto& link : links) {
+      if (link.get() == caller || link->woken || !link->wake) continue;
+      link->woken = true;
+      to_wake.push_back(link);
+    }
+  }
+  tell_log(lock);
+  for (const auto& link : to_wake) call_wake(lock, *link);
+  deliver(lock);
+  tell_log(lock);
+  lock.unlock();
+}
+
+}  // namespace syncline

@@ -1,0 +1,201 @@
+// What a Replica, its handles and its links share: the engine, the store, the
+// one lock, and everything that is to happen after it was released.
+//
+// Internal to store/.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "store/event.h"
+#include "store/leaf_group.h"
+#include "store/replica.h"
+#include "wire/codec.h"
+
+namespace syncline {
+
+struct Watcher {
+  std::string prefix;
+  std::function<void(const Event&)> notify;
+  bool ended = false;
+};
+
+// One name of a keyspace, as handles hold it. Never goes while the state lives.
+struct KeyspaceSlot {
+  std::string name;
+  // The engine's, or null with the reason in `problem`.
+  KeyspaceState* keyspace = nullptr;
+  Error problem{Errc::closed, "the keyspace isn't open"};
+  std::vector<std::shared_ptr<Watcher>> watchers;
+  // Told apart from itself before it was dropped: tokens of then are void.
+  std::uint64_t incarnation = 0;
+  // The greatest own counter that some peer acknowledged over a link now gone.
+  ActorId acknowledged_actor;
+  std::uint64_t acknowledged = 0;
+};
+
+struct LinkState {
+  std::optional<Session> session;
+  FrameSplitter splitter;
+  std::function<void()> wake;
+  std::optional<Error> error;
+  SessionMetrics last_metrics;  // Once the session is gone.
+  bool woken = false;           // wake was called and send() has not yielded nothing since.
+  bool waking = false;          // wake runs, on `waker`...
+  bool wake_again = false;      // ...and is to run once more.
+  bool ended = false;
+  std::thread::id waker;
+};
+
+struct ReplicaState {
+  struct LogLine {
+    LogLevel level;
+    std::string text;
+    std::vector<std::pair<std::string, std::string>> fields;
+  };
+  struct Delivery {
+    std::shared_ptr<Watcher> watcher;
+    std::shared_ptr<const Event> event;
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
+  // ---- set once ----
+  std::function<Time()> clock;
+  LogHook log;
+  std::size_t events_max = 0;
+  std::array<std::uint8_t, 16> node{};
+
+  // ---- the lock, and what it guards ----
+  mutable std::mutex mutex;
+  mutable std::condition_variable changed;  // Something was committed, or all was closed.
+  std::condition_variable idle;             // Watchers or wakes ended, or left room in the queue.
+  mutable std::size_t waiting = 0;          // Threads that wait for `changed`.
+  bool closed = false;
+  std::shared_ptr<RecordStore> store;
+  std::unique_ptr<Engine> engine;  // Null once closed.
+  std::map<std::string, KeyspaceSlot, std::less<>> slots;
+  std::vector<std::shared_ptr<LinkState>> links;
+  std::optional<std::string> cluster;
+  std::deque<Notice> notices;
+  std::vector<LogLine> log_lines;  // To be told after the lock.
+  std::uint64_t generation = 0;    // Of the engine, as sessions know it.
+  bool wake_all = false;           // Links have something to look for, once the lock is released.
+  using Tokens = std::set<std::pair<std::uint64_t, std::string>>;  // By incarnation of a slot.
+  Tokens tokens;
+  std::deque<Tokens::const_iterator> tokens_in_order;
+  std::uint64_t incarnations = 0;
+  std::string key_buffer;  // Readers build leaf keys in it.
+
+  std::deque<Delivery> deliveries;  // For watchers, in the order of commits.
+  bool delivering = false;          // `deliverer` calls watchers...
+  std::thread::id deliverer;
+  const Watcher* notified = nullptr;  // ...now this one.
+
+  // The thread that runs a caller's function under the lock, if any does.
+  std::atomic<std::thread::id> inside{};
+
+  // ---- all below: under the lock ----
+  Time now() const { return clock(); }
+  // The slot's keyspace, found again if it came back; null if it isn't there.
+  KeyspaceState* find(KeyspaceSlot& slot) const;
+  KeyspaceSlot& slot(std::string_view name);
+  // Commits what the engine wants on disk and takes in its events. Due after
+  // each call that may have changed the engine. On error the engine undid what
+  // wasn't on disk, and all links are beyond use.
+  Result<void> pump();
+  // Ends a session, or all, for good.
+  void end_session(LinkState& link, Error error);
+  void end_sessions(const Error& error);
+  void close(Lock& lock);
+
+  bool knows_token(const KeyspaceSlot& slot, std::string_view token) const;
+  void remember_token(const KeyspaceSlot& slot, std::string_view token);
+
+  // Everything that waits for the lock to be released. Leaves it released.
+  // `caller` needs no waking: it looks for itself.
+  void release(Lock& lock, const LinkState* caller);
+
+ private:
+  void take(Notice notice);
+  void queue_events(std::vector<LeafChanged> changed);
+  void queue_events_of(KeyspaceSlot& slot, const std::vector<LeafChanged>& changed);
+  void note_acknowledged(const LinkState& link);
+  void tell_log(Lock& lock);
+  void call_wake(Lock& lock, LinkState& link);
+  void deliver(Lock& lock);
+};
+
+// Whether this thread is inside a function that it gave to this replica.
+inline bool is_inside(const ReplicaState& state) {
+  return state.inside.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+inline Error inside_error() {
+  return Error{Errc::invalid_argument, "no call on the replica inside an update, a read or a visit"};
+}
+
+// While a caller's function runs under the lock.
+class Inside {
+ public:
+  explicit Inside(ReplicaState& state) : state_(state) {
+    state_.inside.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  ~Inside() { state_.inside.store(std::thread::id{}, std::memory_order_relaxed); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  ReplicaState& state_;
+};
+
+// One call that may change something: the lock, and afterwards what waited for
+// its release (wakes, log lines, watchers). Keeps the state alive meanwhile.
+class Turn {
+ public:
+  explicit Turn(std::shared_ptr<ReplicaState> state, const LinkState* caller = nullptr)
+      : state_(std::move(state)), caller_(caller), lock_(acquire(*state_)) {}
+  ~Turn() { state_->release(lock_, caller_); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  ReplicaState& operator*() const { return *state_; }
+  ReplicaState* operator->() const { return state_.get(); }
+  ReplicaState::Lock& lock() { return lock_; }
+
+  // The lock, for calls that only look. Inside a caller's function it would never come.
+  static ReplicaState::Lock acquire(const ReplicaState& state) {
+    SYNCLINE_ASSERT(!is_inside(state) && "no call on the replica inside an update, a read or a visit");
+    return ReplicaState::Lock(state.mutex);
+  }
+
+ private:
+  std::shared_ptr<ReplicaState> state_;
+  const LinkState* caller_;
+  ReplicaState::Lock lock_;
+};
+
+// What watchers are told of leaves that changed in one commit, in the order of
+// their keys. `changed` is sorted by leaf, no leaf twice; the engine has the
+// state after it.
+std::vector<Event> typed_events(const Engine& engine, const KeyspaceState& keyspace,
+                                const std::vector<LeafChanged>& changed);
+
+// See Keyspace::to_json().
+std::string to_json(Reader& reader, std::string_view prefix);
+// Whether readers see anything of this type under this key: floors alone are no counter.
+bool group_exists(Reader& reader, const LeafGroup& group);
+
+}  // namespace syncline
