@@ -28,6 +28,7 @@ namespace syncline {
 struct KeyspaceStream {
   std::string leaf;                 // Of the last row pushed.
   std::uint64_t hlc = 0;            // Of the last change pushed.
+  std::uint64_t stamp = 0;          // The last one pushed that was neither 0 nor its change's hlc.
   std::vector<std::uint64_t> last;  // By defined actor: the last counter pushed, 0 for none.
 
   // Counters of actors that were never defined aren't remembered, so that

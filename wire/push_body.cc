@@ -26,7 +26,7 @@ struct PushColumns {
   std::vector<std::uint64_t> dependency_counters;  // zigzag(counter - the actor's last pushed).
   // By row.
   std::vector<std::uint64_t> kinds;        // Removed dots << 2 | RowHas.
-  std::vector<std::uint64_t> stamps;       // For RowHas::payload_and_stamp: zigzag(stamp - hlc).
+  std::vector<std::uint64_t> stamps;       // For RowHas::payload_and_stamp: zigzag(stamp - the last such).
   std::vector<std::uint64_t> removed_own;  // Row's counter - removed counter; 0: in the next two columns.
   std::vector<std::uint64_t> removed_actors;
   std::vector<std::uint64_t> removed_counters;  // zigzag(counter - the actor's last pushed).
@@ -40,12 +40,15 @@ RowHas row_has(const RowView& row, std::uint64_t hlc) {
   return row.stamp == hlc ? RowHas::payload_at_hlc : RowHas::payload_and_stamp;
 }
 
-void gather_row(const RowView& row, const ChangeView& change, std::uint64_t counter,
-                const KeyspaceStream& stream, PushColumns& columns) {
+void gather_row(const RowView& row, const ChangeView& change, std::uint64_t counter, KeyspaceStream& stream,
+                PushColumns& columns) {
   const RowHas has = row_has(row, change.hlc);
   columns.kinds.push_back((std::uint64_t{row.removed.size()} << row_has_bits) |
                           static_cast<std::uint64_t>(has));
-  if (has == RowHas::payload_and_stamp) columns.stamps.push_back(zigzag(row.stamp - change.hlc));
+  if (has == RowHas::payload_and_stamp) {
+    columns.stamps.push_back(zigzag(row.stamp - stream.stamp));
+    stream.stamp = row.stamp;
+  }
   for (const IndexedDot& dot : row.removed) {
     if (dot.actor == change.actor && dot.counter < counter) {
       columns.removed_own.push_back(counter - dot.counter);
@@ -259,7 +262,7 @@ class PushReader {
     return {};
   }
 
-  Result<void> build_row(const ChangeView& change, std::uint64_t counter, const KeyspaceStream& stream,
+  Result<void> build_row(const ChangeView& change, std::uint64_t counter, KeyspaceStream& stream,
                          RowView& row) {
     const std::uint64_t kind = columns_.kinds[row_++];
     const auto has = static_cast<RowHas>(kind & 3);
@@ -284,7 +287,10 @@ class PushReader {
     if (has == RowHas::nothing) return {};
     row.has_payload = true;
     if (has == RowHas::payload_at_hlc) row.stamp = change.hlc;
-    if (has == RowHas::payload_and_stamp) row.stamp = change.hlc + unzigzag(columns_.stamps[stamp_++]);
+    if (has == RowHas::payload_and_stamp) {
+      stream.stamp += unzigzag(columns_.stamps[stamp_++]);
+      row.stamp = stream.stamp;
+    }
     const auto payload = in_.take(columns_.payload_lengths[payload_++]);
     if (!payload) return failure(Errc::malformed, "push: payload cut short");
     row.payload = *payload;

@@ -8,11 +8,6 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("syncline::schema");
 
-struct Digest {
-  low @0 :UInt64;
-  high @1 :UInt64;
-}
-
 struct Hello {
   protocol @0 :UInt16;
   cluster @1 :Data;
