@@ -164,7 +164,7 @@ Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, cons
     if (!actor || !counter) return failure(Errc::malformed, "version: cut short");
     const auto index = to_index(*actor, "version");
     if (!index) return tl::unexpected(index.error());
-    if (*counter == 0) return failure(Errc::malformed, "version: counter zero");
+    if (!is_counter(*counter)) return failure(Errc::malformed, "version: counter out of range");
     entry = {*index, *counter};
   }
   return {};

@@ -17,6 +17,7 @@
 
 #include "crdt/bytes.h"
 #include "crdt/error.h"
+#include "crdt/row.h"
 #include "wire/codec.h"
 #include "wire/column.h"
 #include "wire/message.h"
@@ -73,6 +74,10 @@ Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& strea
 
 // Whether parse_leaf_key() would take `bytes`, found out without memory.
 bool is_leaf_key(std::string_view bytes);
+
+// Whether a row can have this counter: not "no dot", and not the one that is
+// above all others and never assigned (crdt/row.h), after which there is none.
+constexpr bool is_counter(std::uint64_t counter) { return counter != 0 && counter != pending_counter; }
 
 // Parts that several bodies have.
 

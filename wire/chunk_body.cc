@@ -175,7 +175,7 @@ class ChunkReader {
     for (std::size_t i = 0; i < dots; ++i) {
       const auto actor = to_index(columns_.actors[i], "chunk");
       if (!actor) return tl::unexpected(actor.error());
-      if (columns_.counters[i] == 0) return failure(Errc::malformed, "chunk: counter zero");
+      if (!is_counter(columns_.counters[i])) return failure(Errc::malformed, "chunk: counter out of range");
       if (columns_.have_stamps[i] > 1) return bad_column();
       storage.live[i].dot = {*actor, columns_.counters[i]};
       if (columns_.have_stamps[i] != 0) stamped.add(storage.live[i].dot, i);
@@ -200,7 +200,8 @@ class ChunkReader {
     for (std::size_t i = 0; i < dead; ++i) {
       const auto actor = to_index(columns_.dead_actors[i], "chunk");
       if (!actor) return tl::unexpected(actor.error());
-      if (columns_.dead_counters[i] == 0) return failure(Errc::malformed, "chunk: counter zero");
+      if (!is_counter(columns_.dead_counters[i]))
+        return failure(Errc::malformed, "chunk: counter out of range");
       chunk.dead[i].dot = {*actor, columns_.dead_counters[i]};
     }
     std::size_t next = 0;

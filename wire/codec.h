@@ -73,7 +73,7 @@ class SYNCLINE_EXPORT Encoder {
   //    encoded_bytes_estimate(); over it the process ends);
   //  - leaf keys as leaf_key() makes them; rows of a change and leaves of a
   //    chunk in strict order of them; at least one row in a change;
-  //  - counters from 1 up, without overflow over the rows of a change; a row
+  //  - counters from 1 to 2^64 - 2, those of all rows of a change; a row
   //    without payload has no stamp, either.
   // All frames must be sent, in this order, before those of the next message.
   // O(bytes); chunks O(dots log dots).

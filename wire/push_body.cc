@@ -220,7 +220,7 @@ class PushReader {
     const auto index = to_index(actor, "push");
     if (!index) return tl::unexpected(index.error());
     dot = {*index, stream.last_of(*index) + unzigzag(difference)};
-    if (dot.counter == 0) return failure(Errc::malformed, "push: counter zero");
+    if (!is_counter(dot.counter)) return failure(Errc::malformed, "push: counter out of range");
     return {};
   }
 
@@ -231,8 +231,8 @@ class PushReader {
     change.first = stream.last_of(*actor) + 1;
     if ((columns_.actors[i] & 1) != 0) change.first += unzigzag(columns_.jumps[jump_++]);
     const std::size_t rows = static_cast<std::size_t>(columns_.shapes[i] >> 1) + 1;
-    if (change.first == 0 || change.first + (rows - 1) < change.first) {
-      return failure(Errc::malformed, "push: counters out of range");
+    if (change.first == 0 || change.first > pending_counter - rows) {
+      return failure(Errc::malformed, "push: counter out of range");
     }
     change.hlc = columns_.hlcs[i];
     if ((columns_.shapes[i] & 1) != 0) {
@@ -272,7 +272,7 @@ class PushReader {
     for (IndexedDot& dot : removed) {
       const std::uint64_t own = columns_.removed_own[removed_++];
       if (own != 0) {
-        if (own >= counter) return failure(Errc::malformed, "push: counter zero");
+        if (own >= counter) return failure(Errc::malformed, "push: counter out of range");
         dot = {change.actor, counter - own};
         continue;
       }

@@ -7,6 +7,7 @@
 
 #include "crdt/bytes.h"
 #include "crdt/leaf_key.h"
+#include "crdt/row.h"
 #include "tests/wire/messages.h"
 #include "wire/codec.h"
 
@@ -30,6 +31,7 @@ namespace {
 
 using test::decode_all;
 using test::describe;
+using test::flaw;
 using test::frame_header_bytes;
 using test::little_endian_word;
 using test::make_column_frame;
@@ -41,49 +43,6 @@ using test::reseal;
 
 constexpr std::uint8_t tick_type = 3;
 constexpr std::uint8_t push_type = 5;
-
-void expect_leaf_key(std::string_view leaf) { EXPECT_TRUE(parse_leaf_key(leaf)); }
-
-void expect_dots(std::span<const IndexedDot> dots) {
-  for (const IndexedDot& dot : dots) EXPECT_GT(dot.counter, 0U);
-}
-
-// What sync/ may rely on.
-void expect_well_formed(const Message& message) {
-  if (const auto* push = std::get_if<Push>(&message)) {
-    for (const ChangeView& change : push->changes) {
-      ASSERT_FALSE(change.rows.empty());
-      EXPECT_GT(change.first, 0U);
-      EXPECT_GE(change.first + (change.rows.size() - 1), change.first);
-      expect_dots(change.dependencies);
-      std::string_view before;
-      for (const RowView& row : change.rows) {
-        expect_leaf_key(row.leaf);
-        EXPECT_LT(before, row.leaf);
-        before = row.leaf;
-        expect_dots(row.removed);
-      }
-    }
-  } else if (const auto* chunk = std::get_if<Chunk>(&message)) {
-    expect_dots(chunk->version);
-    std::string_view before;
-    for (const LeafView& leaf : chunk->leaves) {
-      expect_leaf_key(leaf.leaf);
-      EXPECT_LT(before, leaf.leaf);
-      before = leaf.leaf;
-      for (const IndexedLiveDot& live : leaf.dots) EXPECT_GT(live.dot.counter, 0U);
-    }
-    for (const RowName& row : chunk->dead) {
-      expect_leaf_key(row.leaf);
-      EXPECT_GT(row.dot.counter, 0U);
-    }
-  } else if (const auto* want = std::get_if<Want>(&message)) {
-    expect_dots(want->version);
-    if (!want->resume.cursor.empty()) expect_leaf_key(want->resume.cursor);
-  } else if (const auto* status = std::get_if<Status>(&message)) {
-    expect_dots(status->version);
-  }
-}
 
 // Decodes one frame on a fresh connection. If it is a message, it must be
 // well-formed, and the same after another trip.
@@ -100,16 +59,7 @@ Result<std::optional<Decoded>> decode_checked(std::string_view frame) {
     return decoded;
   }
   if (!decoded->has_value()) return decoded;
-  const Message& message = (*decoded)->message;
-  expect_well_formed(message);
-  Encoder encoder;
-  Decoder again;
-  again.accept_all();
-  const auto twice = decode_all(again, encoder.encode(message));
-  EXPECT_TRUE(twice) << to_string(twice.error());
-  if (twice) {
-    EXPECT_EQ(describe(twice->message), describe(message));
-  }
+  EXPECT_EQ(flaw((*decoded)->message), "");
   return decoded;
 }
 
@@ -337,7 +287,9 @@ TEST(Hostile, DisorderAndNonsenseAreMalformed) {
   const IndexedDot zero{1, 0};
   refused(change({{.leaf = b}, {.leaf = a}}));
   refused(change({{.leaf = a}, {.leaf = a}}));
-  refused(change({{.leaf = a}, {.leaf = b}}, ~std::uint64_t{0}));
+  refused(change({{.leaf = a}, {.leaf = b}}, pending_counter));
+  refused(change({{.leaf = a}}, pending_counter));
+  refused(Status{.version = {{1, pending_counter}}});
   refused(change({{.leaf = a}}, 0));
   refused(change({{.leaf = a, .removed = {&zero, 1}}}));
   refused(change({{.leaf = std::string_view("k\0\x01", 3)}}));           // A key without type.

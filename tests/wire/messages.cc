@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "crdt/leaf_key.h"
+#include "crdt/row.h"
 
 namespace syncline::test {
 namespace {
@@ -64,7 +65,7 @@ ChangeView random_change(Random& random, MessageBox& box, std::size_t rows_max) 
   change.actor = random_dot(random).actor;
   change.hlc = random.skewed();
   change.first = 1 + random.below(1000);
-  if (random.one_in(10)) change.first = ~std::uint64_t{0} - leaves.size() + 1;
+  if (random.one_in(10)) change.first = pending_counter - leaves.size();  // The last that fit.
   change.dependencies = box.keep(random_dots(random, random.below(4)));
   std::vector<RowView> rows;
   for (const std::string& leaf : leaves) {
@@ -154,6 +155,65 @@ Hello random_hello(Random& random) {
   hello.address = random.bytes(random.below(30));
   return hello;
 }
+
+// Finds what flaw() tells.
+class Inspector {
+ public:
+  std::string take() { return std::move(flaw_); }
+
+  void operator()(const Push& push) {
+    for (const ChangeView& change : push.changes) {
+      check(!change.rows.empty(), "a change without rows");
+      check(change.first > 0 && change.first <= pending_counter - change.rows.size(),
+            "counters out of range");
+      dots(change.dependencies);
+      std::string_view before;
+      for (const RowView& row : change.rows) {
+        leaf(row.leaf);
+        check(before < row.leaf, "rows out of order");
+        before = row.leaf;
+        check(row.has_payload || (row.stamp == 0 && row.payload.empty()), "a stamp without payload");
+        dots(row.removed);
+      }
+    }
+  }
+  void operator()(const Chunk& chunk) {
+    dots(chunk.version);
+    std::string_view before;
+    for (const LeafView& view : chunk.leaves) {
+      leaf(view.leaf);
+      check(before < view.leaf, "leaves out of order");
+      before = view.leaf;
+      for (const IndexedLiveDot& live : view.dots) dots({&live.dot, 1});
+    }
+    for (const RowName& row : chunk.dead) {
+      leaf(row.leaf);
+      dots({&row.dot, 1});
+    }
+  }
+  void operator()(const Want& want) {
+    dots(want.version);
+    dots(want.resume.base);
+    dots(want.resume.start);
+    if (!want.resume.cursor.empty()) leaf(want.resume.cursor);
+  }
+  void operator()(const Status& status) { dots(status.version); }
+  template <class Other>
+  void operator()(const Other&) {}
+
+ private:
+  void check(bool fine, const char* otherwise) {
+    if (!fine && flaw_.empty()) flaw_ = otherwise;
+  }
+  void leaf(std::string_view bytes) { check(parse_leaf_key(bytes).has_value(), "not a leaf key"); }
+  void dots(std::span<const IndexedDot> dots) {
+    for (const IndexedDot& dot : dots) {
+      check(dot.counter > 0 && dot.counter < pending_counter, "counter out of range");
+    }
+  }
+
+  std::string flaw_;
+};
 
 // Builds the text of describe().
 class Describer {
@@ -287,6 +347,20 @@ std::string describe(const Message& message) {
   Describer describer;
   std::visit(describer, message);
   return describer.take();
+}
+
+std::string flaw(const Message& message) {
+  Inspector inspector;
+  std::visit(inspector, message);
+  if (std::string found = inspector.take(); !found.empty()) return found;
+  Encoder encoder;
+  Decoder decoder;
+  decoder.accept_all();
+  const auto again = decode_all(decoder, encoder.encode(message));
+  if (!again) return "not decoded again: " + to_string(again.error());
+  const std::string first = describe(message);
+  const std::string second = describe(again->message);
+  return first == second ? "" : "decoded another time it is\n" + second + "\ninstead of\n" + first;
 }
 
 Result<Decoded> decode_all(Decoder& decoder, const std::vector<std::string>& frames) {

@@ -59,6 +59,10 @@ Message random_message(Random& random, MessageBox& box, std::size_t index, std::
 // All of a message as text: equal texts, equal messages.
 std::string describe(const Message& message);
 
+// What is wrong with a message that came out of a Decoder: not well-formed as
+// sync/ may rely on, or not the same after another trip. Empty if nothing is.
+std::string flaw(const Message& message);
+
 // The message in all its frames, which must be one message, or the error.
 Result<Decoded> decode_all(Decoder& decoder, const std::vector<std::string>& frames);
 
