@@ -71,10 +71,7 @@ Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& ch
     check_amnesia(keyspace, made);
   }
   const auto applied = keyspace.take(change);
-  if (!applied) {
-    if (applied.error().code != Errc::malformed) fail_commit(applied.error());
-    return applied;
-  }
+  if (!applied) return applied;
   switch (*applied) {
     case Applied::duplicate:
       ++metrics.changes_duplicate;
@@ -105,40 +102,53 @@ Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& ch
   ++metrics.changes_remote;
   if (keyspace.early_count() > 0) {
     const auto drained = keyspace.drain_early();
-    if (!drained) {
-      fail_commit(drained.error());
-      return tl::unexpected(drained.error());
-    }
+    if (!drained) return tl::unexpected(drained.error());
     metrics.changes_remote += *drained;
   }
   settle(keyspace);
   return applied;
 }
 
-Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass& pass) {
+Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now) {
   check_amnesia(keyspace, pass.version());
-  const std::uint64_t reused = keyspace.dots_reused;
-  const auto kept = keyspace.merge_pass(pass);
-  if (!kept) {
-    if (kept.error().code != Errc::malformed) fail_commit(kept.error());
-    return tl::unexpected(kept.error());
-  }
+  const auto merged = keyspace.merge_pass(pass);
+  if (!merged) return tl::unexpected(merged.error());
   ++metrics.passes_merged;
-  metrics.repair_kept += *kept;
-  if (*kept > 0)
-    notice(Notice::Kind::repair_kept, keyspace, fmt::format("{} dots that one side lacked stay", *kept));
-  if (keyspace.dots_reused != reused) {
-    metrics.dots_reused += keyspace.dots_reused - reused;
+  metrics.repair_kept += merged->kept;
+  if (merged->kept > 0)
+    notice(Notice::Kind::repair_kept, keyspace,
+           fmt::format("{} dots that one side lacked stay", merged->kept));
+  metrics.dots_reused += merged->reused;
+  if (merged->reused > 0)
     notice(Notice::Kind::dot_reused, keyspace, "one dot lives at two leaves; both stay");
-  }
+  if (!merged->resurrected.empty())
+    if (const auto done = remove_again(keyspace, merged->resurrected, now); !done) return done;
   const auto drained = keyspace.drain_early();
-  if (!drained) {
-    fail_commit(drained.error());
-    return tl::unexpected(drained.error());
-  }
+  if (!drained) return tl::unexpected(drained.error());
   metrics.changes_remote += *drained;
   settle(keyspace);
   return {};
+}
+
+// A repair brought back what our log says was removed. Dropping it here alone
+// would leave the other side with it, so it is removed by an ordinary change.
+Result<void> Engine::Impl::remove_again(KeyspaceState& keyspace,
+                                        std::vector<std::pair<std::string, IndexedDot>> dots, Time now) {
+  std::sort(dots.begin(), dots.end());
+  std::vector<IndexedDot> gone;
+  gone.reserve(dots.size());
+  for (const auto& [leaf, dot] : dots) gone.push_back(dot);
+  std::vector<RowView> again;
+  for (std::size_t i = 0; i < dots.size();) {
+    std::size_t end = i;
+    while (end < dots.size() && dots[end].first == dots[i].first) ++end;
+    again.push_back({dots[i].first, {gone.data() + i, end - i}, false, 0, {}});
+    i = end;
+  }
+  const std::uint32_t self = writer(keyspace);
+  const std::vector<IndexedDot> dependencies = keyspace.dependencies();
+  ++metrics.changes_local;
+  return keyspace.apply({self, keyspace.version[self] + 1, clock.next(now.wall), dependencies, again}, true);
 }
 
 void Engine::Impl::check_amnesia(KeyspaceState& keyspace, const Counters& peer) {

@@ -24,10 +24,12 @@ struct Engine::Impl {
 
   // Takes a change from a peer, in the keyspace's indices, and all that waited
   // for it. `malformed` if no correct peer sends it, `storage` if the disk
-  // fails (then the commit was undone).
+  // can't be read; then it wasn't applied.
   Result<Applied> take(KeyspaceState& keyspace, const ChangeView& change, Time now);
   // Merges a closed pass. The same errors.
-  Result<void> merge_pass(KeyspaceState& keyspace, const StagedPass& pass);
+  Result<void> merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now);
+  Result<void> remove_again(KeyspaceState& keyspace, std::vector<std::pair<std::string, IndexedDot>> dots,
+                            Time now);
   // A peer knows this version: is there more of our own actor in it than we know of? (R-ID-3)
   void check_amnesia(KeyspaceState& keyspace, const Counters& peer);
 

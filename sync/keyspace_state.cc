@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "absl/container/flat_hash_set.h"
 #include "sync/engine.h"
 
 namespace syncline {
@@ -301,18 +302,23 @@ bool KeyspaceState::names_all_since(const Counters& base) const {
 
 // What the merge of one pass has in common.
 struct KeyspaceState::Merging {
+  using Key = std::pair<std::uint32_t, std::uint64_t>;
+  struct Edit {
+    std::string leaf, before, merged;
+  };
+
   explicit Merging(const StagedPass& merged_pass) : pass(merged_pass) {}
 
   const StagedPass& pass;
-  std::uint64_t kept = 0;
-  std::uint64_t reused = 0;
+  Merged outcome;
   bool changed = false;
-  std::optional<absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, std::string_view>> staged_live;
-  std::optional<absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, bool>> removed_by_log;
+  std::vector<Edit> edits;  // With a source: written once all is read.
+  std::optional<absl::flat_hash_map<Key, std::string_view>> staged_live;
+  std::optional<absl::flat_hash_set<Key>> removed_by_log;
   std::vector<IndexedLive> mine, theirs, merged;
 };
 
-// Whether some change in our log removed the dot: only that lets a repair drop it.
+// Whether some change in our log removed the dot: only that undoes what a repair keeps.
 bool KeyspaceState::was_removed_by_log(Merging& merging, IndexedDot dot) const {
   if (!merging.removed_by_log) {
     merging.removed_by_log.emplace();
@@ -321,24 +327,31 @@ bool KeyspaceState::was_removed_by_log(Merging& merging, IndexedDot dot) const {
       if (!log[number].whole) continue;
       for (const RowView& row : reader.read(log[number]).rows)
         for (const IndexedDot& removed : row.removed)
-          merging.removed_by_log->emplace(std::pair{removed.actor, removed.counter}, true);
+          merging.removed_by_log->emplace(removed.actor, removed.counter);
     }
   }
-  return merging.removed_by_log->contains(std::pair{dot.actor, dot.counter});
+  return merging.removed_by_log->contains(Merging::Key{dot.actor, dot.counter});
 }
 
-// Whether the sender has the dot alive at another leaf: a dot used twice (I5).
+// Whether our log has the dot's row at another leaf: a dot used twice (I5).
+bool KeyspaceState::is_named_elsewhere(std::string_view leaf, IndexedDot dot) const {
+  bool elsewhere = false;
+  log.for_each_name(dot.actor, dot.counter, dot.counter,
+                    [&](std::uint64_t, std::string_view named) { elsewhere = named != leaf; });
+  return elsewhere;
+}
+
+// Whether the sender has the dot alive at another leaf. The same.
 bool KeyspaceState::is_live_elsewhere(Merging& merging, std::string_view leaf, IndexedDot dot) const {
   if (!merging.staged_live) {
     merging.staged_live.emplace();
     for (const StagedChunk& chunk : merging.pass.chunks)
       for (const auto& [key, value] : chunk.leaves)
-        for_each_live_in(value, [&](const IndexedLive& live) {
-          merging.staged_live->insert_or_assign(std::pair{live.dot.actor, live.dot.counter},
-                                                std::string_view(key));
+        for_each_live_in(value, [&, at = std::string_view(key)](const IndexedLive& live) {
+          merging.staged_live->insert_or_assign(Merging::Key{live.dot.actor, live.dot.counter}, at);
         });
   }
-  const auto it = merging.staged_live->find(std::pair{dot.actor, dot.counter});
+  const auto it = merging.staged_live->find(Merging::Key{dot.actor, dot.counter});
   return it != merging.staged_live->end() && it->second != leaf;
 }
 
@@ -350,53 +363,84 @@ Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, 
   if (mine == theirs) return {};
   parse_leaf(mine, merging.mine);
   parse_leaf(theirs, merging.theirs);
+  Merged& outcome = merging.outcome;
   const bool repair = merging.pass.repair;
   const auto mine_covers = [&](const IndexedDot& dot) {
     if (!version.contains(dot)) return false;
-    const LogEntry* row = log.find(dot.actor, dot.counter);
-    if (row != nullptr) {
-      bool elsewhere = false;
-      log.for_each_name(dot.actor, dot.counter, dot.counter,
-                        [&](std::uint64_t, std::string_view named) { elsewhere = named != leaf; });
-      if (elsewhere) {
-        ++merging.reused;
-        return false;
-      }
+    const bool reused = is_named_elsewhere(leaf, dot);
+    if (reused) ++outcome.reused;
+    if (repair && !reused) {
+      ++outcome.kept;
+      if (was_removed_by_log(merging, dot)) outcome.resurrected.emplace_back(std::string(leaf), dot);
     }
-    if (repair && !was_removed_by_log(merging, dot)) {
-      ++merging.kept;
-      return false;
-    }
-    return true;
+    return !repair && !reused;
   };
   const auto theirs_covers = [&](const IndexedDot& dot) {
     if (!theirs_version.contains(dot)) return false;
-    if (is_live_elsewhere(merging, leaf, dot)) {
-      ++merging.reused;
-      return false;
-    }
-    if (repair && !was_removed_by_log(merging, dot)) {
-      ++merging.kept;
-      return false;
-    }
-    return true;
+    const bool reused = is_live_elsewhere(merging, leaf, dot);
+    if (reused) ++outcome.reused;
+    if (repair && !reused) ++outcome.kept;
+    return !repair && !reused;
   };
   merging.merged.clear();
   merge_into(merging.merged, merging.mine, mine_covers, merging.theirs, theirs_covers);
   value_.clear();
   for (const IndexedLive& live : merging.merged) append_live(value_, live);
   if (value_ == mine) return {};
-  for (const IndexedLive& live : merging.mine) count_digest(leaf, live, false);
-  for (const IndexedLive& live : merging.merged) count_digest(leaf, live, true);
-  put_leaf(leaf, mine, value_, false);
   merging.changed = true;
+  if (in_memory()) {
+    write_merged(std::string(leaf), mine, value_);
+  } else {
+    merging.edits.push_back({std::string(leaf), std::string(mine), value_});
+  }
   return {};
 }
 
+void KeyspaceState::write_merged(const std::string& leaf, std::string_view before, std::string_view merged) {
+  for_each_live_in(before, [&](const IndexedLive& live) { count_digest(leaf, live, false); });
+  for_each_live_in(merged, [&](const IndexedLive& live) { count_digest(leaf, live, true); });
+  put_leaf(leaf, before, merged, false);
+}
+
+namespace {
+
+// Which chunk has the newest read of each leaf. Nothing when no leaf was sent
+// twice, which shows in that all come in ascending order.
+using Newest = absl::flat_hash_map<std::string_view, const StagedChunk*>;
+
+std::optional<Newest> newest_of(const StagedPass& pass) {
+  bool ascending = true;
+  std::string_view last;
+  for (const StagedChunk& chunk : pass.chunks) {
+    if (chunk.leaves.empty()) continue;
+    ascending = ascending && last < chunk.leaves.front().first;
+    last = chunk.leaves.back().first;
+  }
+  if (ascending) return std::nullopt;
+  Newest newest;
+  for (const StagedChunk& chunk : pass.chunks)
+    for (const auto& [leaf, value] : chunk.leaves) newest[leaf] = &chunk;
+  return newest;
+}
+
+// Calls fn(chunk, leaf, value) for each leaf of the pass, as it was read last.
+template <class Fn>
+void for_each_staged(const StagedPass& pass, Fn&& fn) {
+  const auto newest = newest_of(pass);
+  for (const StagedChunk& chunk : pass.chunks)
+    for (const auto& [leaf, value] : chunk.leaves)
+      if (!newest || newest->at(leaf) == &chunk)
+        if (!fn(chunk, leaf, value)) return;
+}
+
+}  // namespace
+
 // A full pass also speaks of the leaves between those that it has: the sender
-// doesn't have them. Each is judged by the chunk whose stretch it lies in.
+// didn't have them. Each is judged by the chunk of the first round in whose
+// stretch it lies; one that turns up in a later round is left to that.
 Result<void> KeyspaceState::merge_absent(Merging& merging) {
   std::vector<std::pair<std::string, const StagedChunk*>> absent;
+  const auto newest = newest_of(merging.pass);
   const auto& chunks = merging.pass.chunks;
   std::size_t end = 1;
   while (end < chunks.size() && !chunks[end].new_round) ++end;  // Chunks of the first round.
@@ -411,7 +455,8 @@ Result<void> KeyspaceState::merge_absent(Merging& merging) {
       leaf_at = 0;
     }
     const auto& leaves = chunks[at].leaves;
-    if (leaf_at == leaves.size() || leaves[leaf_at].first != leaf) absent.emplace_back(leaf, &chunks[at]);
+    const bool here = leaf_at < leaves.size() && leaves[leaf_at].first == leaf;
+    if (!here && !(newest && newest->contains(leaf))) absent.emplace_back(leaf, &chunks[at]);
     return true;
   });
   if (!scanned) return scanned;
@@ -427,54 +472,42 @@ Result<void> KeyspaceState::check_digests(const StagedPass& pass) const {
   if (context != pass.digests.context)
     return failure(Errc::malformed, "a pass whose version isn't its digest's");
   if (!pass.full) return {};
-  // A leaf sent again in a later round replaces what was sent before.
   Digest state;
-  absl::flat_hash_map<std::string_view, std::string_view> newest;
-  const bool rounds = std::count_if(pass.chunks.begin(), pass.chunks.end(),
-                                    [](const StagedChunk& chunk) { return chunk.new_round; }) > 1;
-  const auto add = [&](std::string_view leaf, std::string_view value) {
+  for_each_staged(pass, [&](const StagedChunk&, std::string_view leaf, std::string_view value) {
     for_each_live_in(value, [&](const IndexedLive& live) {
       state +=
           hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
     });
-  };
-  for (const StagedChunk& chunk : pass.chunks) {
-    for (const auto& [leaf, value] : chunk.leaves) {
-      if (rounds) {
-        newest[leaf] = value;
-      } else {
-        add(leaf, value);
-      }
-    }
-  }
-  for (const auto& [leaf, value] : newest) add(leaf, value);
+    return true;
+  });
   if (state != pass.digests.state)
     return failure(Errc::malformed, "a full pass that doesn't add up to its digest");
   return {};
 }
 
-Result<std::uint64_t> KeyspaceState::merge_pass(const StagedPass& pass) {
+Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) {
   if (const auto checked = check_digests(pass); !checked) return tl::unexpected(checked.error());
   Merging merging(pass);
   const Counters before = version;
-  // Absence first: it is judged against what the first round saw; what later rounds bring comes on top.
-  if (pass.full)
-    if (const auto merged = merge_absent(merging); !merged) return tl::unexpected(merged.error());
-  for (const StagedChunk& chunk : pass.chunks)
-    for (const auto& [leaf, value] : chunk.leaves)
-      if (const auto merged = merge_leaf(merging, leaf, value, chunk.version); !merged)
-        return tl::unexpected(merged.error());
+  Result<void> merged;
+  if (pass.full && !(in_memory() && leaf_count_ == 0)) merged = merge_absent(merging);
+  if (!merged) return tl::unexpected(merged.error());
+  for_each_staged(pass, [&](const StagedChunk& chunk, std::string_view leaf, std::string_view value) {
+    merged = merge_leaf(merging, leaf, value, chunk.version);
+    return merged.has_value();
+  });
+  if (!merged) return tl::unexpected(merged.error());
+  for (const Merging::Edit& edit : merging.edits) write_merged(edit.leaf, edit.before, edit.merged);
   log_pass(pass, before);
   for (const IndexedDot& entry : pass.version().since(before))
     raise_version(entry.actor, entry.counter, false);
   if (pass.repair && merging.changed) ++repairs;
-  dots_reused += merging.reused;
   dirty_ = true;
   if (in_memory()) {
     remember_pair();
     touched_durable_ = touched_.size();
   }
-  return merging.kept;
+  return std::move(merging.outcome);
 }
 
 void KeyspaceState::log_pass(const StagedPass& pass, const Counters& before) {

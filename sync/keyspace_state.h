@@ -76,10 +76,19 @@ class KeyspaceState {
   // Whether log rows name the leaf of every persisted dot that `base` lacks.
   bool names_all_since(const Counters& base) const;
   // Merges a closed pass: each leaf against its own chunk's version; then the
-  // rows are logged and the version grows. With `repair` nothing is removed
-  // unless a log row names what removed it (I6); returns how many dots were
-  // kept so. `malformed` if a full pass doesn't add up to the sender's digest.
-  Result<std::uint64_t> merge_pass(const StagedPass& pass);  // See StagedPass::repair.
+  // rows are logged and the version grows. All leaves are read before any is
+  // written, so an error of the disk leaves the state as it was. `malformed` if
+  // the pass doesn't add up to the sender's digests.
+  //
+  // A repair of distrusted versions never removes (I6): what one side knows and
+  // doesn't have stays. What our log says was removed is told as `resurrected`,
+  // for the engine to remove again by an ordinary change, which all can follow.
+  struct Merged {
+    std::uint64_t kept = 0;
+    std::uint64_t reused = 0;  // Dots found at two leaves (I5).
+    std::vector<std::pair<std::string, IndexedDot>> resurrected;
+  };
+  Result<Merged> merge_pass(const StagedPass& pass);
 
   // ---- persistence ----
   bool in_memory() const { return source_ == nullptr; }
@@ -146,7 +155,9 @@ class KeyspaceState {
   Result<void> merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                           const Counters& theirs_version);
   Result<void> merge_absent(Merging& merging);
+  void write_merged(const std::string& leaf, std::string_view before, std::string_view merged);
   bool was_removed_by_log(Merging& merging, IndexedDot dot) const;
+  bool is_named_elsewhere(std::string_view leaf, IndexedDot dot) const;
   bool is_live_elsewhere(Merging& merging, std::string_view leaf, IndexedDot dot) const;
   void log_pass(const StagedPass& pass, const Counters& before);
   Result<void> check_digests(const StagedPass& pass) const;

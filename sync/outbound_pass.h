@@ -40,6 +40,8 @@ class OutboundPass {
   // repair changed what was sent already, or the disk failed.
   Result<Chunk> next(std::size_t bytes);
   bool closed() const { return closed_; }
+  // Whether its first round has all leaves.
+  bool full() const { return full_; }
 
  private:
   using Names = std::vector<std::pair<std::string, IndexedDot>>;  // By leaf: the dots that name it.

@@ -216,6 +216,7 @@ bool Session::Impl::send_chunk(Shared& each) {
   chunk.definitions = new_definitions(each);
   chunk.version = read->version.since(each.outbound_version);
   chunk.new_round = read->new_round;
+  chunk.full = each.outbound->full();
   chunk.closing = read->closing;
   chunk.digests = read->digests;
   std::vector<IndexedLiveDot> live;

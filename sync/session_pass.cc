@@ -125,7 +125,7 @@ Result<void> Session::Impl::close_inbound(Shared& each, const DigestPair& digest
   pass->closed = true;
   pass->digests = digests;
   each.state->stage_for_record({}, true);
-  const auto merged = core().merge_pass(*each.state, *pass);
+  const auto merged = core().merge_pass(*each.state, *pass, now);
   if (!merged) return merged;
   ++metrics.passes_in;
   if (pass->full) ++metrics.full_passes_in;
