@@ -271,22 +271,38 @@ Result<Applied> KeyspaceState::take(const ChangeView& change) {
 
 Result<std::size_t> KeyspaceState::drain_early() {
   std::size_t applied = 0;
-  for (auto it = early_.begin(); it != early_.end();) {
-    const LogEntry& entry = it->second;
-    const ChangeView change = reader_.read(entry);
-    const bool known = entry.first <= version[entry.actor];
-    if (!known && !is_due(change)) {
-      ++it;
-      continue;
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (auto it = early_.begin(); it != early_.end();) {
+      // Only the first waiting change of each actor can be due.
+      const std::uint32_t actor = it->first.first;
+      const auto done = take_early(it);
+      if (!done) return tl::unexpected(done.error());
+      applied += *done;
+      progress = progress || *done > 0;
+      it = early_.upper_bound({actor, ~std::uint64_t{0}});
     }
+  }
+  return applied;
+}
+
+// Applies an actor's waiting changes from `it` on while they are due; drops known
+// ones. Leaves `it` at the first that stays, of this actor or the next.
+Result<std::size_t> KeyspaceState::take_early(EarlyChanges::iterator& it) {
+  const std::uint32_t actor = it->first.first;
+  std::size_t applied = 0;
+  while (it != early_.end() && it->first.first == actor) {
+    const LogEntry& entry = it->second;
+    const bool known = entry.first <= version[actor];
     if (!known) {
+      const ChangeView change = reader_.read(entry);
+      if (!is_due(change)) return applied;
       if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
       if (const auto done = apply(change, false); !done) return tl::unexpected(done.error());
       ++applied;
     }
     early_bytes_ -= entry.bytes.size();
-    early_.erase(it);
-    it = early_.begin();  // What waited for this one may come before it in order.
+    it = early_.erase(it);
   }
   return applied;
 }

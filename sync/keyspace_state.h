@@ -117,7 +117,6 @@ class KeyspaceState {
   DigestPair digests;
   RecentLog log;
   bool watched = false;
-  std::uint64_t dots_reused = 0;  // Found by passes; the engine reports the growth.
   std::uint64_t repairs = 0;      // Grows when state changes under an equal version: passes start anew.
   std::size_t early_count() const { return early_.size(); }
   std::size_t leaf_count() const { return leaf_count_; }
@@ -144,6 +143,7 @@ class KeyspaceState {
     std::size_t touched = 0;  // So many of touched_ belong to it.
   };
   struct Merging;
+  using EarlyChanges = std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry>;  // By actor and first counter.
 
   void raise_version(std::uint32_t actor, std::uint64_t counter, bool own);
   void put_leaf(std::string_view leaf, std::string_view before, std::string_view value, bool own);
@@ -151,6 +151,7 @@ class KeyspaceState {
   Result<std::string_view> value_of(std::string_view leaf) const;
   std::uint64_t apply_row(const RowView& row, IndexedDot dot, std::string_view before, bool own);
   bool is_due(const ChangeView& change) const;
+  Result<std::size_t> take_early(EarlyChanges::iterator& it);
   Result<void> check_removed(const ChangeView& change) const;
   Result<void> merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                           const Counters& theirs_version);
@@ -171,7 +172,7 @@ class KeyspaceState {
 
   std::vector<std::uint32_t> taken_;  // Actors others advanced since the previous own change.
   std::vector<bool> is_taken_;
-  std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry> early_;  // By actor and first counter.
+  EarlyChanges early_;
   std::size_t early_bytes_ = 0;
 
   std::array<DigestPair, 64> pairs_{};  // A ring, newest at pair_count_ - 1.
