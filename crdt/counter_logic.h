@@ -45,12 +45,13 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
-inline std::string to_bytes(const Totals& totals) {
-  std::string out;
-  put_varint(out, totals.at);
-  put_varint(out, totals.plus);
-  put_varint(out, totals.minus);
-  return out;
+// The payload that says `totals`, built in `buffer`, whose memory is reused.
+inline std::string_view build_payload(std::string& buffer, const Totals& totals) {
+  buffer.clear();
+  put_varint(buffer, totals.at);
+  put_varint(buffer, totals.plus);
+  put_varint(buffer, totals.minus);
+  return buffer;
 }
 
 inline std::optional<Totals> from_bytes(std::string_view bytes) {
@@ -191,7 +192,7 @@ bool counter_add(A& access, Type type, std::string_view key, std::int64_t by) {
     return false;
   }
   total += amount;
-  access.put(slot, 0, std::string_view(to_bytes(totals)));
+  access.put(slot, 0, build_payload(access.key_buffer(), totals));
   return true;
 }
 
@@ -215,8 +216,9 @@ bool counter_reset(A& access, Type type, std::string_view key) {
       access.remove(open(floor_mark, self));
     } else if (counts) {
       const Totals& totals = part.share.totals;
-      access.put(open(floor_mark, part.owner), 0,
-                 std::string_view(to_bytes(Totals{part.share.live, totals.plus, totals.minus})));
+      const auto slot = open(floor_mark, part.owner);
+      access.put(slot, 0,
+                 build_payload(access.key_buffer(), Totals{part.share.live, totals.plus, totals.minus}));
     }
   }
   return existed;

@@ -53,8 +53,9 @@ void LeafMap::index(Leaves::iterator place) {
 
 void LeafMap::merge(const LeafMap& other) {
   if (this == &other) return;
-  // Only leaves of `other`, and own ones with a live dot that it covers, can change.
-  std::vector<std::string> touched;
+  // Only leaves of `other`, and own ones with a live dot that it covers, can change. An own key is
+  // looked at once, so that its leaf may go then.
+  std::vector<std::string_view> touched;
   for (const auto& [key, leaf] : other.leaves_) touched.push_back(key);
   for (const auto& [actor, counters] : other.context_.actors()) {
     for (const auto& [first, last] : counters.intervals()) {
@@ -66,7 +67,7 @@ void LeafMap::merge(const LeafMap& other) {
   std::sort(touched.begin(), touched.end());
   touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
   static const Leaf absent;
-  for (const std::string& key : touched) {
+  for (const std::string_view key : touched) {
     const auto mine = leaves_.find(key);
     const auto theirs = other.leaves_.find(key);
     replace(key,
