@@ -54,18 +54,21 @@ struct PeerState {
   };
   std::string address;  // As the peer tells it, else as dialled; empty for a peer that can't be dialled.
   State state{};
-  bool outbound = false;        // We dialled.
-  std::string last_error;       // Why the last try or link ended; empty if none did.
-  std::chrono::milliseconds last_synced{-1};  // When it was last found equal, in monotonic time of Replica::now(); -1: never.
-  bool in_sync = false;         // Found equal at the last comparison, and nothing changed here since.
+  bool outbound = false;   // We dialled.
+  std::string last_error;  // Why the last try or link ended; empty if none did.
+  std::chrono::milliseconds last_synced{
+      -1};               // When it was last found equal, in monotonic time of Replica::now(); -1: never.
+  bool in_sync = false;  // Found equal at the last comparison, and nothing changed here since.
   std::size_t write_queue_bytes = 0;  // Waiting for the peer to read.
-  SessionMetrics traffic;       // Of the present link.
+  SessionMetrics traffic;             // Of the present link.
 };
 
 struct NodeOptions {
-  // No default: must be named, in at most 255 bytes. Checked first in each handshake; the replica is bound to it.
+  // No default: must be named, in at most 255 bytes. Checked first in each handshake; the replica is bound to
+  // it.
   std::string cluster;
-  // "127.0.0.1:0", "[::1]:7946", "localhost:0": a number or localhost. Empty: dial only. Port 0 lets the system choose.
+  // "127.0.0.1:0", "[::1]:7946", "localhost:0": a number or localhost. Empty: dial only. Port 0 lets the
+  // system choose.
   std::string listen;
   // What peers are told to dial. Empty: the listening address; if that is 0.0.0.0 or [::], peers take
   // the address they see us at, with our port.
@@ -78,20 +81,24 @@ struct NodeOptions {
   // of peers that can't dial each other is faster with it.
   bool relay = false;
 
-  std::chrono::milliseconds tick_interval{1'000};  // Between comparisons; each link's is off by up to a fifth.
-  std::chrono::milliseconds dead_after{15'000};    // A link so long silent, or not reading, is closed. At least two ticks.
+  std::chrono::milliseconds tick_interval{
+      1'000};  // Between comparisons; each link's is off by up to a fifth.
+  std::chrono::milliseconds dead_after{
+      15'000};  // A link so long silent, or not reading, is closed. At least two ticks.
   std::chrono::milliseconds handshake_timeout{5'000};  // To resolve; to connect; to greet.
-  std::chrono::milliseconds backoff_min{100};      // Rest after a failed try, doubled with jitter...
-  std::chrono::milliseconds backoff_max{15'000};   // ...up to this.
-  std::size_t failures_max = 100;                  // In a row; then an address not in `join` is forgotten.
+  std::chrono::milliseconds backoff_min{100};          // Rest after a failed try, doubled with jitter...
+  std::chrono::milliseconds backoff_max{15'000};       // ...up to this.
+  std::size_t failures_max = 100;  // In a row; then an address not in `join` is forgotten.
 
-  std::size_t write_queue_bytes_max = 1024 * 1024; // Frames for a peer are made only below this. At least 4 KiB.
-  std::size_t peers_max = 256;                     // Links to greeted peers, and addresses remembered.
-  std::size_t handshakes_max = 128;                // Links from outside not yet greeted; one host gets half of them.
-  std::size_t dials_max = 32;                      // Under way at once.
-  std::uint64_t seed = 0;                          // Of all jitter; 0 draws one.
+  std::size_t write_queue_bytes_max =
+      1024 * 1024;                   // Frames for a peer are made only below this. At least 4 KiB.
+  std::size_t peers_max = 256;       // Links to greeted peers, and addresses remembered.
+  std::size_t handshakes_max = 128;  // Links from outside not yet greeted; one host gets half of them.
+  std::size_t dials_max = 32;        // Under way at once.
+  std::uint64_t seed = 0;            // Of all jitter; 0 draws one.
 
-  SessionOptions session;  // Its cluster, node, address, keyspaces, tick_interval and relay are set by the node.
+  SessionOptions
+      session;  // Its cluster, node, address, keyspaces, tick_interval and relay are set by the node.
   // Called on the node's thread when a peer was greeted and when a greeted one was lost. It may call
   // anything that its thread may.
   std::function<void(const PeerState&)> on_peer;
