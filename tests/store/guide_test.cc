@@ -1,0 +1,158 @@
+// The code of docs/guide.md, compiled and run; and a check that it is the same.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <syncline/store.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using ::testing::ElementsAre;
+
+void report(const syncline::Error& error) { ADD_FAILURE() << syncline::to_string(error); }
+
+TEST(Guide, DoesWhatItSays) {
+  std::ostringstream text;
+  std::streambuf* const console = std::cout.rdbuf(text.rdbuf());
+  struct Restore {
+    std::streambuf* console;
+    ~Restore() { std::cout.rdbuf(console); }
+  } const restore{console};
+  const auto printed = [&text] {
+    const std::string all = text.str();
+    text.str("");
+    return all;
+  };
+
+  auto replica = syncline::Replica::open();
+  if (!replica) return report(replica.error());
+  syncline::Keyspace shop = replica->keyspace("shop");
+
+  auto written = shop.update([](auto& tx) {
+    tx.counter("stock/apples").add(12);
+    tx.set("cart/42").insert("apples");
+    tx.map("customer/42").set("name", "Ada");
+    tx.reg("motto").set("fresh every day");
+  });
+  if (!written) return report(written.error());
+
+  std::int64_t apples = shop.counter("stock/apples").total().value_or(0);
+  bool wanted = shop.set("cart/42").contains("apples").value_or(false);
+  auto name = shop.map("customer/42").get("name");  // Result<std::optional<Value>>
+  if (name && *name) std::cout << *(**name).text() << " wants one of " << apples << '\n';
+  EXPECT_TRUE(wanted);
+  EXPECT_EQ(printed(), "Ada wants one of 12\n");
+
+  shop.update([](auto& tx) { tx.map("price").set("apples", 1.20, 1'700'000'000); });
+  EXPECT_EQ(*shop.map("price").get("apples"), syncline::Value(1.20));
+
+  shop.for_each_key("stock/", [](std::string_view key, syncline::Type) {
+    std::cout << key << '\n';
+    return true;  // Go on.
+  });
+  shop.map("customer/42").for_each("a", [](std::string_view field, const syncline::Value&) {
+    std::cout << field << '\n';  // Fields from "a" on, in byte order.
+    return true;
+  });
+  EXPECT_EQ(printed(), "stock/apples\nname\n");
+
+  auto json = shop.to_json("c");  // Keys that begin with "c"; all without.
+  if (json) std::cout << *json << '\n';
+  EXPECT_EQ(printed(), R"({"cart/42":["apples"],"customer/42":{"name":"Ada"}})"
+                       "\n");
+
+  auto watch = shop.watch("stock/", [](const syncline::Event& event) {
+    std::cout << event.key << (event.local ? " here: " : " from a peer: ");
+    if (event.before) std::cout << *event.before->integer();
+    std::cout << " -> ";
+    if (event.after) std::cout << *event.after->integer();
+    std::cout << '\n';
+  });
+  shop.update([](auto& tx) { tx.counter("stock/apples").add(-2); });
+  EXPECT_EQ(printed(), "stock/apples here: 12 -> 10\n");
+
+  auto then = shop.version();
+  shop.update([](auto& tx) { tx.set("cart/42").insert("pears"); });
+
+  auto touched = shop.changes_since(then);  // Result: {"cart/42"}
+  if (!touched && touched.error().code == syncline::Errc::version_too_old) {
+    // The log doesn't reach back so far: look at everything anew.
+  }
+
+  auto arrived = shop.wait_for(*written, std::chrono::seconds(5));  // Read your writes, anywhere.
+  ASSERT_TRUE(touched);
+  EXPECT_THAT(*touched, ElementsAre("cart/42"));
+  EXPECT_TRUE(arrived);
+
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    shop.update("order-4711", [](auto& tx) { tx.counter("orders").add(1); });
+  }
+  EXPECT_EQ(*shop.counter("orders").total(), 1);
+
+  auto other = syncline::Replica::open();
+  if (!other) return report(other.error());
+  auto here = replica->connect({}, [] { /* send() may have something to say: wake the transport */ });
+  auto there = other->connect({}, [] {});
+  syncline::Keyspace copy = other->keyspace("shop");
+
+  const auto carry = [](syncline::Replica::Link& from, syncline::Replica::Link& to) {
+    bool carried = false;
+    while (auto frame = from.send()) carried = to.receive(*frame).has_value();
+    return carried;
+  };
+  while (!copy.wait_for(shop.version(), std::chrono::milliseconds(0))) {
+    while (carry(*here, *there) || carry(*there, *here)) {
+    }
+    here->run();  // Does what fell due; a real loop sleeps until deadline().
+    there->run();
+  }
+  std::cout << copy.to_json().value_or("?") << '\n';
+  EXPECT_EQ(printed(), *shop.to_json() + "\n");
+  EXPECT_EQ(copy.digests(), shop.digests());
+}
+
+// Lines without indentation, empty ones left out.
+std::vector<std::string> lines_of(std::istream& in) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    const auto begin = line.find_first_not_of(' ');
+    if (begin != std::string::npos) lines.push_back(line.substr(begin));
+  }
+  return lines;
+}
+
+TEST(Guide, IsCompiledHere) {
+  const std::string root = SYNCLINE_SOURCE_DIR;
+  std::ifstream guide(root + "/docs/guide.md");
+  std::ifstream self(root + "/tests/store/guide_test.cc");
+  ASSERT_TRUE(guide && self);
+  const std::vector<std::string> compiled = lines_of(self);
+  std::vector<std::string> block;
+  int blocks = 0;
+  bool inside = false;
+  for (const std::string& line : lines_of(guide)) {
+    if (line == "```cpp") {
+      inside = true;
+    } else if (inside && line == "```") {
+      inside = false;
+      ++blocks;
+      EXPECT_NE(std::search(compiled.begin(), compiled.end(), block.begin(), block.end()), compiled.end())
+          << "not compiled by this test: " << block.front();
+      block.clear();
+    } else if (inside) {
+      block.push_back(line);
+    }
+  }
+  EXPECT_FALSE(inside);
+  EXPECT_GE(blocks, 10);
+}
+
+}  // namespace
