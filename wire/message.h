@@ -44,11 +44,12 @@ struct IndexedDot {
 struct RowView {
   std::string_view leaf;
   std::span<const IndexedDot> removed;
-  bool has_payload = false;
+  bool has_payload = false;  // Without, the row only removes; stamp and payload are empty.
   std::uint64_t stamp = 0;
   std::string_view payload;
 };
 
+// A change as it travels: rows in strict order of their leaves, at least one.
 struct ChangeView {
   std::uint32_t actor = 0;
   std::uint64_t first = 0;
@@ -57,6 +58,7 @@ struct ChangeView {
   std::span<const RowView> rows;
 };
 
+// A live dot with its payload.
 struct IndexedLiveDot {
   IndexedDot dot;
   std::uint64_t stamp = 0;

@@ -170,6 +170,31 @@ TEST(Golden, TheSameMessagesMakeTheSameBytes) {
   }
 }
 
+// What both ends remember from one push to the next is a part of the format, too.
+TEST(Golden, ALaterPushIsCodedAgainstTheEarlierOnes) {
+  MessageBox box;
+  const std::string pears = leaf_key("cart", Type::or_set, "pears");
+  const std::string last = leaf_key("last", Type::lww_map, "a.txt");
+  const auto push = [&](std::uint64_t counter, std::uint64_t stamp) {
+    return Push{.changes = {{.actor = 0,
+                             .first = counter,
+                             .hlc = hlc + counter * 70'000,
+                             .rows = box.keep(std::vector<RowView>{
+                                 {.leaf = pears, .removed = box.keep(std::vector<IndexedDot>{{0, 1}})},
+                                 {.leaf = last, .has_payload = true, .stamp = stamp, .payload = "v"}})}}};
+  };
+  Encoder encoder;
+  Decoder decoder;
+  decoder.accept_all();
+  ASSERT_TRUE(decode_all(decoder, encoder.encode(Push{.definitions = {actor(0xaa)}})));
+  ASSERT_TRUE(decode_all(decoder, encoder.encode(push(2, 4711))));
+  const Push later = push(4, 4712);
+  EXPECT_EQ(to_hex(encoder.encode(later).front()), file(golden_path("push_later")));
+  const auto decoded = decode_all(decoder, {from_hex(file(golden_path("push_later")))});
+  ASSERT_TRUE(decoded) << to_string(decoded.error());
+  EXPECT_EQ(describe(decoded->message), describe(later));
+}
+
 TEST(Golden, TheProtocolPageExplainsTheGoldenPush) {
   EXPECT_NE(file(SYNCLINE_SOURCE_DIR "/docs/protocol.md").find(file(golden_path("push"))), std::string::npos);
 }
