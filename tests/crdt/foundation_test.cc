@@ -134,7 +134,8 @@ TEST(LeafKey, OrdersAsItsParts) {
       ASSERT_EQ(leaf_key(one.key, type, element), leaf_key(one));
       ASSERT_EQ(build_leaf_key(buffer, one.key, type, element), leaf_key(one));
       std::string_view found;
-      ASSERT_TRUE(flat_element(leaf_key(one), leaf_prefix(one.key, type).size(), buffer, found));
+      const std::string whole = leaf_key(one);
+      ASSERT_TRUE(flat_element(whole, leaf_prefix(one.key, type).size(), buffer, found));
       ASSERT_EQ(found, element);
     }
   }

@@ -54,8 +54,6 @@ TEST(LawsFind, AContextThatForgetsRemovals) {
 // Says what it merged in bytes that depend on the order of merging.
 class OrderLeakingSet {
  public:
-  static constexpr Type type = Type::or_set;
-
   OrderLeakingSet() = default;
   explicit OrderLeakingSet(OrSet<std::string> inner) : inner_(std::move(inner)) {}
   void merge(const OrderLeakingSet& other) {
