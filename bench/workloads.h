@@ -1,0 +1,29 @@
+// The workloads, each printing its records.
+#pragma once
+
+#include <cstddef>
+
+namespace syncline::bench {
+
+// Increments of one counter, and what a delta of one takes.
+void run_w1(std::size_t n);
+void run_w1_floor(std::size_t n);
+
+// A map of n entries: insert, overwrite a tenth, remove a tenth, look up, iterate.
+enum class W2Peer { syncline, btree, hash };
+void run_w2(W2Peer peer, std::size_t n);
+// Memory of the entries, and of our log apart.
+void run_w2_memory(W2Peer peer, std::size_t n);
+// The whole state over a link into a fresh replica: its bytes, encoding, decoding.
+enum class History { transactions, singles, half_overwritten };
+void run_w2_state(History history, std::size_t n);
+// Bytes of single writes and of batches as they travel.
+void run_w2_deltas(std::size_t n);
+
+// n common entries, a thousand private ones on each side, synced.
+void run_w3(std::size_t n);
+
+// Replicas that add and remove concurrently, random pair syncs, then all converge.
+void run_w4(std::size_t ops);
+
+}  // namespace syncline::bench
