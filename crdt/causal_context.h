@@ -57,7 +57,7 @@ class SYNCLINE_EXPORT CausalContext {
 
   void append_bytes(std::string& out) const;
   // Reads one off the front of `bytes`. `malformed` unless it is canonical.
-  static Result<CausalContext> take(std::string_view& bytes);
+  [[nodiscard]] static Result<CausalContext> take(std::string_view& bytes);
 
   friend bool operator==(const CausalContext&, const CausalContext&) = default;
 

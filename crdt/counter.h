@@ -9,7 +9,8 @@
 namespace syncline {
 
 // A number that all add to. Concurrent adds all count; a reset takes away
-// exactly what it saw.
+// exactly what it saw. An actor's adds travel as their sum: who has seen one has
+// seen those before it, even if their deltas come late or never.
 //
 //   Ada and Bob both read 5. At once Ada resets, Bob adds 2. Ada never saw
 //   Bob's 2, so after both merged the counter reads 2.

@@ -50,7 +50,7 @@ SYNCLINE_EXPORT std::string leaf_key(const LeafPath& path);
 // Takes a leaf key apart. `malformed` unless it is exactly what leaf_key() makes;
 // paths nest at most `leaf_depth_max` deep. Unknown types are fine.
 inline constexpr std::size_t leaf_depth_max = 16;
-SYNCLINE_EXPORT Result<LeafPath> parse_leaf_key(std::string_view bytes);
+[[nodiscard]] SYNCLINE_EXPORT Result<LeafPath> parse_leaf_key(std::string_view bytes);
 
 // The least bytes above everything that starts with `prefix`; empty means "no end".
 SYNCLINE_EXPORT std::string prefix_end(std::string_view prefix);

@@ -68,9 +68,9 @@ class SYNCLINE_EXPORT LeafMap {
 
   // Canonical bytes: equal states give equal bytes.
   void append_bytes(std::string& out) const;
-  // The state in all of `bytes`. `malformed` unless they are canonical, every live
-  // dot lies within the context. Takes no more memory than a small multiple of `bytes`.
-  static Result<LeafMap> from_bytes(std::string_view bytes);
+  // The state in all of `bytes`. `malformed` unless they are canonical and every
+  // live dot lies within the context. Memory stays proportional to their size.
+  [[nodiscard]] static Result<LeafMap> from_bytes(std::string_view bytes);
 
   friend bool operator==(const LeafMap& a, const LeafMap& b) {
     return a.context_ == b.context_ && a.leaves_ == b.leaves_;

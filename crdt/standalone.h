@@ -32,7 +32,7 @@ class Standalone {
   }
 
   // The state in `bytes`, or `malformed` unless it is what to_bytes() makes.
-  // Safe on bytes from anywhere; takes no more memory than a small multiple of their size.
+  // Safe on bytes from anywhere; memory stays proportional to their size.
   [[nodiscard]] static Result<Derived> from_bytes(std::string_view bytes) {
     if (bytes.size() < 2 || bytes[0] != format || bytes[1] != static_cast<char>(Derived::type))
       return failure(Errc::malformed, "state: of another format or type");

@@ -56,7 +56,7 @@ class SYNCLINE_EXPORT Value {
   std::string to_bytes() const;
   void append_bytes(std::string& out) const;
   // The value in `bytes`, or `malformed` unless they are canonical.
-  static Result<Value> from_bytes(std::string_view bytes);
+  [[nodiscard]] static Result<Value> from_bytes(std::string_view bytes);
 
   // By canonical bytes, so that NaN equals itself and -0.0 isn't 0.0.
   friend bool operator==(const Value& a, const Value& b) { return a.to_bytes() == b.to_bytes(); }

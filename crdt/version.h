@@ -45,7 +45,7 @@ class SYNCLINE_EXPORT Version {
   // Canonical bytes: equal versions give equal bytes.
   std::string to_bytes() const;
   // The version in `bytes`, or `malformed`. Takes no more memory than a small multiple of `bytes`.
-  static Result<Version> from_bytes(std::string_view bytes);
+  [[nodiscard]] static Result<Version> from_bytes(std::string_view bytes);
 
   friend bool operator==(const Version&, const Version&) = default;
 
