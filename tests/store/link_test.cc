@@ -52,6 +52,41 @@ TEST_F(LinkTest, WritesOnALivingLinkArriveByPush) {
   EXPECT_THAT(must(bobs.changes_since({})), ElementsAre("s"));
 }
 
+// I6, looked at after each single frame.
+TEST_F(LinkTest, InSyncIsOnlySaidOfEqualDigests) {
+  auto a = ada.connect({}, nullptr);
+  auto b = bob.connect({}, nullptr);
+  must(adas.update([](auto& tx) { tx.set("s").insert(1); }));
+  must(bobs.update([](auto& tx) { tx.set("s").insert(2); }));
+  std::size_t said = 0;
+  const auto look = [&] {
+    for (const Replica::Link* link : {a.get(), b.get()}) {
+      if (!link->in_sync()) continue;
+      ++said;
+      EXPECT_EQ(adas.digests(), bobs.digests());
+    }
+  };
+  const auto carry_one = [&](Replica::Link& from, Replica::Link& to) {
+    const auto frame = from.send();
+    look();
+    if (!frame) return false;
+    must(to.receive(*frame));
+    look();
+    return true;
+  };
+  for (int round = 0; round < 500; ++round) {
+    while (carry_one(*a, *b) || carry_one(*b, *a)) {
+    }
+    clock.advance(10ms);
+    a->run();
+    b->run();
+  }
+  EXPECT_GT(said, 0U);
+  EXPECT_TRUE(a->in_sync());
+  must(adas.update([](auto& tx) { tx.set("s").insert(3); }));
+  EXPECT_FALSE(a->in_sync()) << "no peer has said anything of this change";
+}
+
 TEST_F(LinkTest, BytesMayComeInAnyPieces) {
   auto a = ada.connect({}, nullptr);
   auto b = bob.connect({}, nullptr);
