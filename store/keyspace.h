@@ -97,7 +97,8 @@ class SYNCLINE_EXPORT Keyspace {
   // change. An exception out of `notify` is logged and dropped.
   Subscription watch(std::string_view prefix, std::function<void(const Event&)> notify);
   // Waits until this replica has all of `version`: `timeout` if that doesn't
-  // come (by the system's steady clock, whatever ReplicaOptions::clock says).
+  // come (by the system's steady clock, whatever ReplicaOptions::clock says). Not
+  // for the thread that is to bring it, such as a watcher that a transport's thread runs.
   Result<void> wait_for(const Version& version, std::chrono::milliseconds timeout) const;
   // The keys touched since `version`, sorted, removals included. Where the log
   // doesn't reach back so far, `version_too_old`: iterate anew.
@@ -107,6 +108,8 @@ class SYNCLINE_EXPORT Keyspace {
   Version version() const;
   // Digests of the version and of the state: replicas whose pairs are equal are equal.
   DigestPair digests() const;
+  // The id this replica writes under here; nothing before its first write.
+  std::optional<ActorId> actor() const;
   // Own changes that no peer is known to have on disk yet: their rows, counted.
   // Counts what links of this process learned.
   std::uint64_t pending() const;
