@@ -228,7 +228,9 @@ TEST(PnCounter, FloorsGoOnceTheirOwnerHasSeenThem) {
   bob.merge(*ada.add(a, 3));
   EXPECT_EQ(bob.state().leaves().size(), 1U);
   EXPECT_EQ(bob.total(), 3);
-  bob.merge(ada.reset(a));
+  ada.merge(bob.reset(b));
+  EXPECT_EQ(ada.state().leaves().size(), 2U);
+  bob.merge(ada.reset(a));  // A reset by the owner is a write too.
   EXPECT_THAT(bob.state().leaves(), IsEmpty());
   EXPECT_EQ(ada, bob);
 }
