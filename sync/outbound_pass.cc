@@ -71,8 +71,11 @@ Result<void> OutboundPass::read_named(Chunk& chunk, const Names& names, std::siz
     const auto found = keyspace_->find_persisted(leaf);
     if (!found) return tl::unexpected(found.error());
     const std::string value(found->value_or(std::string_view()));
-    for (; at < names.size() && names[at].first == leaf; ++at)
-      if (!is_live(value, names[at].second)) chunk.dead.emplace_back(names[at].second, leaf);
+    for (; at < names.size() && names[at].first == leaf; ++at) {
+      if (is_live(value, names[at].second)) continue;
+      chunk.dead.emplace_back(names[at].second, leaf);
+      size += sizeof(IndexedDot);
+    }
     size += leaf.size() + value.size();
     chunk.leaves.emplace_back(leaf, value);
   }

@@ -121,7 +121,9 @@ bool Session::Impl::send_status(Shared& each, Time now) {
     each.status_pair = status.digests;
     each.ack_actors.clear();
     each.ack_due.reset();
-  } else if (each.ack_due && *each.ack_due <= now.monotonic) {
+    each.ack_now = false;
+  } else if (each.ack_now || (each.ack_due && *each.ack_due <= now.monotonic)) {
+    each.ack_now = false;
     std::vector<std::uint32_t> waiting;  // Applied, but not on disk yet.
     for (const std::uint32_t actor : each.ack_actors) {
       if (persisted[actor] > each.status_sent[actor]) status.version.push_back({actor, persisted[actor]});
@@ -152,6 +154,8 @@ bool Session::Impl::send_push(Shared& each) {
   for (; each.push_cursor < end && bytes < options.push_bytes; ++each.push_cursor) {
     const LogEntry& entry = log[each.push_cursor];
     if (!entry.whole || (!entry.own && !options.relay)) continue;
+    // Coded with its removed dots it might not fit into a message: a pass brings it by the leaf.
+    if (entry.bytes.size() > options.limits.message_bytes_max / 4) continue;
     if (each.sent_version[entry.actor] + 1 != entry.first) continue;
     each.sent_version.raise(entry.actor, entry.last());
     bytes += entry.bytes.size();
@@ -194,21 +198,18 @@ bool Session::Impl::send_want(Shared& each, Time now) {
 }
 
 bool Session::Impl::send_chunk(Shared& each) {
-  if (each.refuse) {
-    send(*std::exchange(each.refuse, std::nullopt));
-    return true;
-  }
   if (each.outbound == nullptr) return false;
-  auto read = each.outbound->next(options.chunk_bytes);
-  if (!read) {
+  const auto refuse = [&](const Error& error) {
     each.outbound.reset();
-    Refuse refuse;
-    refuse.keyspace = each.mine;
-    refuse.pass = each.outbound_id;
-    refuse.reason = to_string(read.error()).substr(0, options.limits.text_bytes_max);
-    send(refuse);
+    Refuse message;
+    message.keyspace = each.mine;
+    message.pass = each.outbound_id;
+    message.reason = to_string(error).substr(0, options.limits.text_bytes_max);
+    send(message);
     return true;
-  }
+  };
+  auto read = each.outbound->next(options.chunk_bytes);
+  if (!read) return refuse(read.error());
   Chunk chunk;
   chunk.keyspace = each.mine;
   chunk.pass = each.outbound_id;
@@ -230,6 +231,11 @@ bool Session::Impl::send_chunk(Shared& each) {
     chunk.leaves.push_back({leaf, {live.data() + at, live.size() - at}});
   }
   for (const auto& [dot, leaf] : read->dead) chunk.dead.push_back({dot, leaf});
+  // Dead rows name leaves of this chunk, and keys are front-coded: a dot each.
+  std::size_t estimate = chunk.dead.size() * sizeof(RowName);
+  for (const LeafView& leaf : chunk.leaves) estimate += encoded_bytes_estimate(leaf);
+  if (estimate > options.limits.message_bytes_max / 2)
+    return refuse(Error{Errc::too_large, "one leaf has more live dots than a message can hold"});
   each.outbound_version = read->version;
   metrics.leaves_out += chunk.leaves.size();
   if (chunk.closing) {
@@ -277,6 +283,10 @@ void Session::handle_timeout(Time now) {
   if (impl.is_void() || !impl.greeted) return;
   if (now.monotonic >= impl.tick_due && impl.first_tick_sent) impl.send_tick(now);
   for (const auto& each : impl.shared) {
+    if (each->ack_due && *each->ack_due <= now.monotonic) {  // Told by poll_frame(), whenever there is room.
+      each->ack_now = true;
+      each->ack_due.reset();
+    }
     if (impl.owns_inbound(*each) &&
         each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic)
       impl.end_inbound(*each, true);
@@ -297,7 +307,8 @@ std::optional<std::string> Session::poll_frame(Time now) {
 
 std::chrono::milliseconds Session::poll_deadline() const {
   const Impl& impl = *impl_;
-  auto due = impl.tick_due;
+  if (impl.is_void() || !impl.greeted) return std::chrono::milliseconds::max();
+  auto due = impl.first_tick_sent ? impl.tick_due : std::chrono::milliseconds::max();
   for (const auto& each : impl.shared) {
     if (each->ack_due) due = std::min(due, *each->ack_due);
     if (each->behind_since && !impl.owns_inbound(*each))

@@ -36,7 +36,8 @@ struct Session::Impl {
     bool status_asks = false;               // The due status asks for one back.
     Counters status_after;                  // It waits until this is on disk.
     std::vector<std::uint32_t> ack_actors;  // Whose changes are to be acknowledged...
-    std::optional<Millis> ack_due;          // ...and when.
+    std::optional<Millis> ack_due;          // ...and when...
+    bool ack_now = false;                   // ...or as soon as there is room.
 
     std::optional<Millis> behind_since;  // The peer has what we don't.
     bool repair_wanted = false;
@@ -48,7 +49,6 @@ struct Session::Impl {
     std::uint32_t outbound_id = 0;
     std::uint32_t outbound_number = 0;
     Counters outbound_version;  // ...and the version its chunks have told.
-    std::optional<Refuse> refuse;
 
     std::uint32_t want_id = 0;  // Of the pass we receive, if state->inbound is ours.
     std::uint32_t chunk_number = 0;
