@@ -243,6 +243,12 @@ DigestPair Keyspace::digests() const {
   return keyspace == nullptr ? DigestPair{} : state_->engine->digests(*keyspace);
 }
 
+std::optional<ActorId> Keyspace::actor() const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  const KeyspaceState* keyspace = state_->find(*slot_);
+  return keyspace == nullptr ? std::nullopt : state_->engine->own_actor(*keyspace);
+}
+
 std::uint64_t Keyspace::pending() const {
   const ReplicaState::Lock lock = Turn::acquire(*state_);
   const KeyspaceState* keyspace = state_->find(*slot_);

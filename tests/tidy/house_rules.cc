@@ -198,7 +198,7 @@ class Checker {
     const bool aside = is_one_of(target, {"tests", "demos", "bench"});
     if (include.quoted) {
       if (mine && its && *its > *mine) report("points the wrong way: " + std::string(name));
-      if (aside && target != folder_) {
+      if (aside && target != folder_ && !is_at_home(path_, target)) {
         report("nothing includes " + std::string(target) + "/: " + std::string(name));
       }
       if (target.empty()) report("own headers are named from the root: " + std::string(name));

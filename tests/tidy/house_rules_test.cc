@@ -133,6 +133,7 @@ TEST(HouseRules, LeaveAloneWhatIsAllowed) {
                          "#include <syncline/net.h>\n#include <fmt/core.h>\n#include <unistd.h>\n"
                          "#include \"demos/table.h\"\n#include <vector>\n"),
               IsEmpty());
+  EXPECT_THAT(check_file("tests/demos/table_test.cc", "#include \"demos/table.h\"\n"), IsEmpty());
   EXPECT_THAT(check_file("docs/guide.md", "see https://example.org/framework/ and ${root}/work/x\n"),
               IsEmpty());
 }
