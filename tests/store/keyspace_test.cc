@@ -83,6 +83,12 @@ TEST_F(KeyspaceTest, VersionCoversTheChangeAndGrowsOnlyWithChanges) {
   must(shop.flush());
 }
 
+TEST_F(KeyspaceTest, TheActorIsTheOneThatVersionsName) {
+  EXPECT_EQ(shop.actor(), std::nullopt);
+  const Version written = must(shop.update([](auto& tx) { tx.set("s").insert(1); }));
+  EXPECT_EQ(shop.actor(), written.entries().front().first);
+}
+
 TEST_F(KeyspaceTest, FailedUpdatesWriteNothing) {
   EXPECT_EQ(shop.update([](auto& tx) {
                   tx.set("s").insert(1);

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -164,19 +165,43 @@ TEST_F(LinkTest, WakesAreCalledOnceUntilSendYieldedNothing) {
   EXPECT_EQ(woken, 2);
 }
 
-TEST_F(LinkTest, AWakeMaySendAndUpdate) {
+TEST_F(LinkTest, AWakeMaySendAndUpdateAndIsCalledAgainOnceItReturned) {
   std::unique_ptr<Replica::Link> link;
   int woken = 0;
+  bool inside = false;
   link = ada.connect({}, [&] {
-    if (++woken < 3) must(adas.update([](auto& tx) { tx.counter("c").add(1); }));
+    EXPECT_FALSE(std::exchange(inside, true)) << "one call at a time";
     while (link->send()) {
     }
+    if (++woken < 3) must(adas.update([](auto& tx) { tx.counter("c").add(1); }));
+    inside = false;
   });
   while (link->send()) {
   }
   must(adas.update([](auto& tx) { tx.counter("c").add(1); }));
-  EXPECT_GE(woken, 1);
-  EXPECT_EQ(must(adas.counter("c").total()), 1 + std::min(woken, 2));
+  EXPECT_EQ(woken, 3);
+  EXPECT_EQ(must(adas.counter("c").total()), 3);
+}
+
+TEST_F(LinkTest, DestroyingALinkWaitsForItsWakeToReturn) {
+  std::promise<void> running;
+  std::promise<void> ending;
+  std::atomic<bool> returned = false;
+  auto link = ada.connect({}, [&] {
+    running.set_value();
+    ending.get_future().wait();
+    // Whoever destroys the link is on its way now, and must not get past us.
+    for (int i = 0; i < 1'000; ++i) std::this_thread::yield();
+    returned = true;
+  });
+  while (link->send()) {
+  }
+  std::thread writer([&] { must(adas.update([](auto& tx) { tx.reg("r").set(1); })); });
+  running.get_future().wait();
+  ending.set_value();
+  link.reset();
+  EXPECT_TRUE(returned);
+  writer.join();
 }
 
 TEST_F(LinkTest, WhatOneLinkBringsWakesTheOthers) {

@@ -227,6 +227,25 @@ TEST_F(WatchTest, RemoteChangesAreToldWithWhatTheyChangedHere) {
   EXPECT_THAT(take(), ElementsAre("c -->1"));
 }
 
+// What one frame brings may be told as one change, but no event's "before" is a
+// value that was never told.
+TEST_F(WatchTest, ManyRemoteChangesOfOnePlaceAreToldWithoutGaps) {
+  Replica other = open_replica(clock, 2);
+  Keyspace theirs = other.keyspace("shop");
+  Wire wire(clock, replica, other);
+  ASSERT_TRUE(wire.sync());
+  std::map<std::string, std::optional<Value>> known;
+  const auto sub = shop.watch("", [&](const Event& event) {
+    EXPECT_EQ(event.before, known[event.key]) << event.key;
+    known[event.key] = event.after;
+  });
+  for (int i = 0; i < 500; ++i)
+    must(theirs.update([&](auto& tx) { tx.reg("r" + std::to_string(i % 7)).set(i); }));
+  ASSERT_TRUE(wire.sync());
+  ASSERT_EQ(known.size(), 7U);
+  EXPECT_EQ(known["r0"], Value(497));
+}
+
 TEST_F(WatchTest, AResetCounterShowsOnlyWhatTheResetDidNotSee) {
   Replica other = open_replica(clock, 2);
   Keyspace theirs = other.keyspace("shop");
