@@ -195,6 +195,7 @@ void Mesh::check_links() {
   for (const auto& link : links_) {
     if (!link->ended()) link->check(stalled);
   }
+  log_refusals();
   settle();
 }
 

@@ -79,6 +79,7 @@ class Mesh final : private PeerLink::Owner {
   bool settle_duplicates(PeerLink& link);
   void tell_addresses(PeerLink& link);
   void note_failure(const std::string& address, const PeerLink& link, const Error& reason);
+  void log_refusals();
   bool is_blocked(const PeerLink& link) const;
   // Whether some link already leads where the address does.
   bool is_covered(const std::string& address, const AddressBook::Entry& entry) const;
@@ -114,6 +115,7 @@ class Mesh final : private PeerLink::Owner {
   std::vector<Try> tries_;
   std::vector<std::unique_ptr<PeerLink>> links_;
   std::deque<PeerState> refused_;
+  std::size_t refusals_ = 0;       // Since the last check.
   std::vector<PeerState> events_;  // For on_peer.
   SessionMetrics closed_traffic_;  // Since the last post_board().
   const std::shared_ptr<std::size_t> lingering_ = std::make_shared<std::size_t>(0);

@@ -10,6 +10,8 @@ namespace syncline {
 namespace {
 
 constexpr std::size_t refused_max = 16;
+// Lines of the log on them between two checks, or whoever can connect could fill a disk with it.
+constexpr std::size_t refusals_logged_max = 16;
 
 // Trying again soon can't help: people must mend something first.
 bool is_hopeless(const Error& error) {
@@ -147,9 +149,10 @@ void Mesh::handle_ended(PeerLink& link, const Error& reason) {
   } else if (link.admitted()) {
     log(LogLevel::info, "peer lost", link.address().empty() ? to_string(link.remote()) : link.address(),
         to_string(reason));
-  } else {
-    log(LogLevel::warning, link.outbound() ? "peer refused" : "stranger refused",
-        link.outbound() ? link.dialled() : to_string(link.remote()), to_string(reason));
+  } else if (link.outbound()) {
+    log(LogLevel::warning, "peer refused", link.dialled(), to_string(reason));
+  } else if (++refusals_ <= refusals_logged_max) {
+    log(LogLevel::warning, "stranger refused", to_string(link.remote()), to_string(reason));
   }
   if (options_.on_peer && link.admitted()) {
     PeerState state = row_of(link).state;
@@ -179,6 +182,12 @@ void Mesh::note_failure(const std::string& address, const PeerLink& link, const 
   } else {
     book_.handle_failure(address, to_string(reason), is_hopeless(reason), now());
   }
+}
+
+void Mesh::log_refusals() {
+  const std::size_t refusals = std::exchange(refusals_, 0);
+  if (refusals <= refusals_logged_max) return;
+  log(LogLevel::warning, fmt::format("{} more strangers refused", refusals - refusals_logged_max), {});
 }
 
 bool Mesh::is_blocked(const PeerLink& link) const {

@@ -51,6 +51,18 @@ TEST(Hostile, GarbageIsAnsweredWithTheDoor) {
   EXPECT_EQ(a.connected(), 0U);
 }
 
+TEST(Hostile, AFloodOfStrangersDoesNotFloodTheLog) {
+  Peer a(quick());
+  for (int i = 0; i < 200; ++i) {
+    RawPeer stranger(a.node->port());
+    stranger.send("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(stranger.closed_by_peer());
+  }
+  EXPECT_TRUE(eventually([&] { return a.log.count(LogLevel::warning, "more strangers refused") > 0; }));
+  EXPECT_LT(a.log.count(LogLevel::warning, "stranger refused"), 200U);
+  EXPECT_LE(a.peers(State::refused).size(), 16U);
+}
+
 // R-SEC-7: a frame that is announced and never ends.
 TEST(Hostile, AStrangerFillsNoMoreThanFourKibibytes) {
   Peer a(quick());

@@ -92,7 +92,7 @@ TEST(AttachedNode, StoppingFlushesAsTheLoopRunsOnWithoutTheReplica) {
     for (int i = 0; i < 100; ++i) last = a.put(std::to_string(i), "in the last moment");
     a.node->stop();
   }
-  EXPECT_TRUE(loop.run_until([&] { return b.has(last); }));
+  EXPECT_TRUE(loop.run_until([&] { return b.has(last) && b.connected() == 0; }));
 }
 
 TEST(AttachedNode, StopsWhileNobodyAnswersYet) {

@@ -97,6 +97,7 @@ TEST(Mesh, ARelayPushesOnWhatOthersMade) {
   Peer c(options);
   ASSERT_TRUE(eventually([&] { return hub.connected() == 2; }));
   ASSERT_TRUE(hub.node->wait_until_synced(patience));
+  ASSERT_TRUE(b.node->wait_until_synced(patience));
   ASSERT_TRUE(c.node->wait_until_synced(patience));
   b.put("k", "v");
   EXPECT_TRUE(c.shop.wait_for(b.shop.version(), patience));
