@@ -239,12 +239,19 @@ struct Said {
 TEST(Troubleshooting, TheRestIsWhatTheSourcesSay) {
   const std::string install = "cmake/install-packages";
   const std::string find = "cmake/SynclineDependencies.cmake";
+  const std::string demo = "demos/gossip/main.cc";
   const std::string notices = "store/replica_state.cc";
   const std::vector<Said> all = {
       {"timeout: no connection within 5000 ms", "net/dial.cc", "no connection within {} ms"},
       {"two changes under one dot: a store was copied or restored", notices, ""},
       {"a peer knows more of our changes than we do: writing under a fresh actor", notices, ""},
       {"equal versions with unequal states: repairing", notices, ""},
+      {".: only 42 commits here; replaying the trace that comes with this program", demo,
+       ": only {} commits here"},
+      {".: only 42 commits here; replaying the trace that comes with this program", demo,
+       "; replaying the trace that comes with this program"},
+      {R"(gossip: ops.jsonl:2: "op" must be inc, add, rem or put, not "sub")", "demos/gossip/trace.cc",
+       R"(\"op\" must be inc, add, rem or put, not \"{}\")"},
       {"syncline: packages are missing and there is no sudo; as root run: apt-get install", install, ""},
       {"syncline: apt-get failed; run by hand: apt-get update && apt-get install", install, ""},
       {"syncline needs libuv, unknown to pkg-config (Debian: apt-get install libuv1-dev)", find,
