@@ -21,7 +21,10 @@ Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
 }  // namespace
 
 Engine::Impl::Impl(EngineOptions options_, LeafSource* source_)
-    : options(std::move(options_)), source(source_), clock(options.drift_max) {}
+    : options(std::move(options_)),
+      source(source_),
+      clock(options.drift_max),
+      next_pass(static_cast<std::uint32_t>(options.entropy[3])) {}
 
 ActorId Engine::Impl::draw() {
   char bytes[sizeof options.entropy + sizeof drawn];

@@ -42,6 +42,9 @@ struct Engine::Impl {
   LeafSource* source;
   Hlc clock;
   std::uint64_t drawn = 0;
+  // Ids of inbound passes differ over all sessions and, most likely, runs: a
+  // frame of an older connection is no answer to a newer one's question.
+  std::uint32_t next_pass;
   std::map<std::string, std::unique_ptr<KeyspaceState>, std::less<>> keyspaces;
   std::uint64_t keyspaces_opened = 0;  // Grows with each, so that sessions notice.
   std::vector<std::string> dropped;    // To be recorded.

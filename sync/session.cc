@@ -181,7 +181,7 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   want.keyspace = each.mine;
   want.definitions = new_definitions(each);
   want.version = each.state->persisted_version().since({});
-  want.pass = pass.id = each.want_id = next_pass++;
+  want.pass = pass.id = each.want_id = core().next_pass++;
   want.full = pass.full;
   if (!pass.chunks.empty()) {
     want.has_resume = true;

@@ -122,7 +122,6 @@ struct Session::Impl {
   std::vector<std::string> peer_names;
   std::uint64_t keyspaces_seen = 0;  // Of the engine's count, when my_names was made.
   std::vector<std::unique_ptr<Shared>> shared;
-  std::uint32_t next_pass = 1;
   Millis tick_due;
   std::optional<Millis> ticked;  // When our last tick went out.
   bool first_tick_sent = false;

@@ -272,6 +272,8 @@ Result<void> Session::Impl::on(const Chunk& chunk, Time now) {
     end_inbound(each, false);
     return failure(Errc::limit, "a pass larger than staged_bytes_max");
   }
+  if (!pass.chunks.empty() && !staged->version.includes(pass.version()))
+    return failure(Errc::malformed, "a chunk read before the one that it follows");
   metrics.leaves_in += chunk.leaves.size();
   pass.progress = now.monotonic;
   if (!chunk.closing && !each.state->in_memory()) {

@@ -1,0 +1,324 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+
+#include "tests/sim/rng.h"
+
+namespace syncline::sim {
+namespace {
+
+std::uint64_t hash_live(std::uint64_t leaf_hash, const Dot& dot, std::uint64_t stamp,
+                        std::string_view payload) {
+  return mix(mix(mix(leaf_hash, hash_bytes(dot.actor.view())), mix(dot.counter, stamp)), hash_bytes(payload));
+}
+
+std::uint64_t hash_version(const std::vector<std::uint64_t>& counters) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < counters.size(); ++i)
+    if (counters[i] != 0) sum += mix(i + 1, counters[i]);
+  return sum;
+}
+
+std::string quoted(std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out = "'";
+  for (const char c : bytes) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (byte >= 0x20 && byte < 0x7f) {
+      out += c;
+    } else {
+      out += '\\';
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    }
+  }
+  return out + "'";
+}
+
+// `map[key]` is `value`, now and ever; false if it was another.
+template <class Map, class Value>
+bool is_function(Map& map, std::uint64_t key, const Value& value) {
+  return map.try_emplace(key, value).first->second == value;
+}
+
+Leaf live_of(const Engine& engine, const KeyspaceState& keyspace, std::string_view value) {
+  Leaf live;
+  engine.for_each_live(keyspace, value, [&](const LiveDotView& dot) {
+    live.push_back(LiveDot{dot.dot, Payload{dot.stamp, std::string(dot.bytes)}});
+  });
+  return live;
+}
+
+}  // namespace
+
+std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted) {
+  std::vector<LeafChange> changes;
+  changed_ = 0;
+  merged_.clear();
+  auto old = entries_.begin();
+  const auto note = [&](std::string_view leaf, const std::string* before, std::string_view after) {
+    ++changed_;
+    if (!wanted) return;
+    LeafChange& change = changes.emplace_back();
+    change.leaf = leaf;
+    if (before != nullptr) change.before = live_of(engine, keyspace, *before);
+    if (!after.empty()) change.after = live_of(engine, keyspace, after);
+  };
+  const auto drop = [&] {
+    note(old->leaf, &old->value, {});
+    hash_ -= old->hash;
+    ++old;
+  };
+  const auto read = engine.scan(keyspace, {}, [&](std::string_view leaf, std::string_view value) {
+    while (old != entries_.end() && old->leaf < leaf) drop();
+    if (old != entries_.end() && old->leaf == leaf && old->value == value) {
+      merged_.push_back(std::move(*old++));
+      return true;
+    }
+    Entry entry{std::string(leaf), std::string(value), 0};
+    const std::uint64_t leaf_hash = hash_bytes(leaf);
+    engine.for_each_live(keyspace, value, [&](const LiveDotView& dot) {
+      entry.hash += hash_live(leaf_hash, dot.dot, dot.stamp, dot.bytes);
+    });
+    hash_ += entry.hash;
+    if (old != entries_.end() && old->leaf == leaf) {
+      hash_ -= old->hash;
+      if (old->hash != entry.hash) note(leaf, &old->value, value);  // Else the same in another order.
+      ++old;
+    } else {
+      note(leaf, nullptr, value);
+    }
+    merged_.push_back(std::move(entry));
+    return true;
+  });
+  SYNCLINE_ASSERT(read.has_value());
+  while (old != entries_.end()) drop();
+  entries_.swap(merged_);
+  return changes;
+}
+
+Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Version& before,
+                           const Version& after, const std::vector<LeafChange>& leaves) {
+  const std::uint64_t first = before.counter(self) + 1;
+  const std::uint64_t last = after.counter(self);
+  std::vector<Row> rows;
+  for (const LeafChange& change : leaves) {
+    Row row{.leaf = change.leaf};
+    for (const LiveDot& dot : change.before) {
+      if (std::find(change.after.begin(), change.after.end(), dot) != change.after.end())
+        return "a write kept a dot beside its own at " + quoted(change.leaf);
+      const auto removed = index_.find(dot.dot.actor);
+      if (removed == index_.end()) return "a dot of nobody was live at " + quoted(change.leaf);
+      row.removed.emplace_back(removed->second, dot.dot.counter);
+    }
+    if (change.after.size() > 1) return "a change put two dots at " + quoted(change.leaf);
+    if (change.after.size() == 1) {
+      const LiveDot& put = change.after.front();
+      if (put.dot != Dot{self, first + rows.size()})
+        return "row " + std::to_string(rows.size()) + " of the change from " + to_string(Dot{self, first}) +
+               " is " + to_string(put.dot);
+      row.has_payload = true;
+      row.stamp = put.payload.stamp;
+      row.payload = put.payload.bytes;
+      row.hash = hash_live(hash_bytes(change.leaf), put.dot, row.stamp, row.payload);
+    }
+    rows.push_back(std::move(row));
+  }
+  if (last + 1 - first != rows.size())
+    return "a change that touched " + std::to_string(rows.size()) + " leaves took " +
+           std::to_string(last + 1 - first) + " dots";
+  Version grown = before;
+  if (!rows.empty()) grown.raise(self, last);
+  if (grown != after) return "a write changed the version beyond its own dots";
+  if (rows.empty()) return {};
+
+  const auto [it, fresh] = index_.try_emplace(self, static_cast<std::uint32_t>(actors_.size()));
+  if (fresh) actors_.push_back(Actor{.id = self, .replica = replica});
+  Actor& actor = actors_[it->second];
+  if (actor.replica != replica) return "two replicas write under " + to_string(self);
+  if (actor.closed) return "a replica that fell back to its disk goes on under " + to_string(self);
+  if (actor.rows.size() + 1 != first)
+    return "dot " + to_string(Dot{self, first}) + " where " + std::to_string(actor.rows.size()) +
+           " were made";
+  Change change{.first = first, .last = last, .past = std::vector<std::uint64_t>(actors_.size())};
+  for (const auto& [id, counter] : before.entries()) {
+    const auto known = index_.find(id);
+    if (known == index_.end()) return "a version names " + to_string(id) + ", who never wrote";
+    change.past[known->second] = counter;
+  }
+  for (Row& row : rows) {
+    row.change = static_cast<std::uint32_t>(actor.changes.size());
+    actor.rows.push_back(std::move(row));
+    ++rows_;
+  }
+  actor.changes.push_back(std::move(change));
+  return {};
+}
+
+Finding Oracle::forget_beyond(std::uint32_t replica, const Version& disk,
+                              const std::vector<const View*>& others) {
+  for (std::uint32_t i = 0; i < actors_.size(); ++i) {
+    Actor& actor = actors_[i];
+    if (actor.replica != replica) continue;
+    actor.closed = true;
+    const std::uint64_t kept = disk.counter(actor.id);
+    if (kept >= actor.rows.size()) continue;
+    for (const View* other : others) {
+      if (other->counters.size() > i && other->counters[i] > kept)
+        return "a peer knows " + to_string(Dot{actor.id, other->counters[i]}) + ", whose own disk ends at " +
+               std::to_string(kept);
+    }
+    actor.rows.resize(kept);
+    while (!actor.changes.empty() && actor.changes.back().last > kept) actor.changes.pop_back();
+  }
+  return {};
+}
+
+const Oracle::Row* Oracle::find_row(const Dot& dot) const {
+  const auto it = index_.find(dot.actor);
+  if (it == index_.end() || dot.counter == 0 || dot.counter > actors_[it->second].rows.size()) return nullptr;
+  return &actors_[it->second].rows[dot.counter - 1];
+}
+
+Finding Oracle::advance(View& view, const Version& to) const {
+  const std::vector<std::uint64_t> old = view.counters;
+  view.counters.assign(actors_.size(), 0);
+  for (const auto& [id, counter] : to.entries()) {
+    const auto it = index_.find(id);
+    if (it == index_.end()) return "a version names " + to_string(id) + ", who never wrote";
+    if (counter > actors_[it->second].rows.size())
+      return "a version covers " + to_string(Dot{id, counter}) + ", which was never made or is lost";
+    view.counters[it->second] = counter;
+  }
+  view.alive.resize(actors_.size());
+  const auto before = [&old](std::size_t i) { return i < old.size() ? old[i] : 0; };
+  for (std::size_t i = 0; i < actors_.size(); ++i) {
+    if (view.counters[i] < before(i)) return "a version went back at " + to_string(actors_[i].id);
+    for (std::uint64_t c = before(i); c < view.counters[i]; ++c) {
+      const Row& row = actors_[i].rows[c];
+      view.alive[i].push_back(row.has_payload);
+      if (row.has_payload) view.expected += row.hash;
+    }
+  }
+  for (std::size_t i = 0; i < actors_.size(); ++i) {
+    const Actor& actor = actors_[i];
+    for (std::uint64_t c = before(i); c < view.counters[i]; ++c) {
+      const Row& row = actor.rows[c];
+      const Change& change = actor.changes[row.change];
+      for (const auto& [removed_actor, removed_counter] : row.removed) {
+        if (removed_counter > view.counters[removed_actor])
+          return to_string(Dot{actor.id, c + 1}) + " is covered without a dot that it removes";
+        const auto alive = view.alive[removed_actor][removed_counter - 1];
+        if (alive) view.expected -= actors_[removed_actor].rows[removed_counter - 1].hash;
+        view.alive[removed_actor][removed_counter - 1] = false;
+      }
+      if (change.last > view.counters[i])
+        return "a version covers a part of the change at " + to_string(Dot{actor.id, c + 1});
+      if (c + 1 != change.last) continue;
+      for (std::size_t k = 0; k < change.past.size(); ++k) {
+        if (change.past[k] > view.counters[k])
+          return to_string(Dot{actor.id, c + 1}) + " is covered without its past, " +
+                 to_string(Dot{actors_[k].id, change.past[k]});
+      }
+    }
+  }
+  view.version = to;
+  return {};
+}
+
+Finding Oracle::check_digests(const std::vector<std::uint64_t>& counters, std::uint64_t content,
+                              const DigestPair& digests) {
+  const std::uint64_t version = hash_version(counters);
+  if (!is_function(digest_of_content_, content, digests.state))
+    return "equal live dots, unequal state digests";
+  if (!is_function(digest_of_version_, version, digests.context))
+    return "equal versions, unequal context digests";
+  if (!is_function(content_of_digest_, digests.state.low, content))
+    return "equal state digests, unequal live dots";
+  if (!is_function(version_of_digest_, digests.context.low, version))
+    return "equal context digests, unequal versions";
+  return {};
+}
+
+Finding Oracle::check(View& view, const Engine& engine, const KeyspaceState& keyspace, bool thorough) {
+  const DigestPair digests = engine.digests(keyspace);
+  if (digests == view.digests && !thorough)
+    return {};  // Context digests tell versions apart: see check_digests().
+  Version version = engine.version(keyspace);
+  const bool grown = version != view.version;
+  if (grown) {
+    if (Finding finding = advance(view, version); !finding.empty()) return finding;
+  } else if (digests != view.digests && !view.version.empty()) {
+    return "the digests changed and the version didn't";
+  }
+  view.digests = digests;
+  if (thorough || view.mirrored != version) view.mirror.refresh(engine, keyspace, false);
+  view.mirrored = std::move(version);
+  const std::uint64_t content = view.mirror.hash();
+  if (content != view.expected) {
+    std::string detail;
+    for (const auto& [leaf, before, live] : Mirror().refresh(engine, keyspace, true)) {
+      for (const LiveDot& dot : live) {
+        const auto it = index_.find(dot.dot.actor);
+        const bool due = it != index_.end() && dot.dot.counter <= view.alive[it->second].size() &&
+                         view.alive[it->second][dot.dot.counter - 1];
+        if (!due) detail += "; not due: " + to_string(dot.dot) + " at " + quoted(leaf);
+      }
+    }
+    for (std::size_t i = 0; i < actors_.size(); ++i) {
+      for (std::uint64_t c = 0; c < view.alive[i].size(); ++c) {
+        if (!view.alive[i][c]) continue;
+        const Row& row = actors_[i].rows[c];
+        const auto found = engine.find(keyspace, row.leaf);
+        bool there = false;
+        if (found && *found) {
+          engine.for_each_live(keyspace, **found, [&](const LiveDotView& dot) {
+            there = there || (dot.dot == Dot{actors_[i].id, c + 1} && dot.stamp == row.stamp &&
+                              dot.bytes == row.payload);
+          });
+        }
+        if (!there)
+          detail += "; missing: " + to_string(Dot{actors_[i].id, c + 1}) + " at " + quoted(row.leaf);
+      }
+    }
+    constexpr std::size_t detail_max = 600;
+    if (detail.size() > detail_max) detail.replace(detail_max, std::string::npos, "...");
+    return "the live dots aren't those of the version" + detail;
+  }
+  if (thorough) {
+    const auto recomputed = engine.recompute_digests(keyspace);
+    if (!recomputed) return "digests can't be recomputed: " + to_string(recomputed.error());
+    if (*recomputed != digests) return "the kept digests aren't those of the leaves";
+  }
+  return check_digests(view.counters, content, digests);
+}
+
+Finding Oracle::check_row(const Dot& dot, std::string_view leaf, const std::vector<Dot>& removed,
+                          bool has_payload, std::uint64_t stamp, std::string_view payload) const {
+  const Row* row = find_row(dot);
+  if (row == nullptr) return "a row travels that was never made: " + to_string(dot);
+  std::vector<Dot> made;
+  for (const auto& [actor, counter] : row->removed) made.push_back(Dot{actors_[actor].id, counter});
+  std::vector<Dot> sent = removed;
+  std::sort(made.begin(), made.end());
+  std::sort(sent.begin(), sent.end());
+  if (row->leaf != leaf || made != sent || row->has_payload != has_payload ||
+      (has_payload && (row->stamp != stamp || row->payload != payload)))
+    return "row " + to_string(dot) + " travels altered";
+  return {};
+}
+
+Finding Oracle::check_row_name(const Dot& dot, std::string_view leaf) const {
+  const Row* row = find_row(dot);
+  if (row == nullptr) return "a row is named that was never made: " + to_string(dot);
+  return row->leaf == leaf ? Finding() : "row " + to_string(dot) + " is named at another leaf";
+}
+
+Version Oracle::everything() const {
+  Version all;
+  for (const Actor& actor : actors_)
+    if (!actor.rows.empty()) all.raise(actor.id, actor.rows.size());
+  return all;
+}
+
+}  // namespace syncline::sim

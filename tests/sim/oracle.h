@@ -1,0 +1,129 @@
+// What a keyspace must look like, told from the rows that were made.
+//
+// The oracle holds every row ever made and never merges: the live dots of a
+// replica must be exactly those of rows within its version less those removed
+// by rows within its version. So equal versions mean equal live dots, nothing
+// removed returns, and no version covers a dot whose effect is absent.
+//
+// A finding is a sentence for people; an empty string says that all is well.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "crdt/version.h"
+#include "sync/engine.h"
+
+namespace syncline::sim {
+
+using Finding = std::string;
+
+// A leaf before and after an event.
+struct LeafChange {
+  std::string leaf;
+  Leaf before;
+  Leaf after;
+};
+
+// A copy of all leaf values of one replica's keyspace, to see what an event changed.
+class Mirror {
+ public:
+  // Reads what the engine has now. Returns the leaves that aren't as they were,
+  // in order; only counts them unless `wanted`.
+  std::vector<LeafChange> refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted);
+  // A sum over all live dots: the same for equal contents and for no others.
+  std::uint64_t hash() const { return hash_; }
+  std::size_t changed() const { return changed_; }
+
+ private:
+  struct Entry {
+    std::string leaf;
+    std::string value;
+    std::uint64_t hash = 0;
+  };
+  std::vector<Entry> entries_;
+  std::vector<Entry> merged_;
+  std::uint64_t hash_ = 0;
+  std::size_t changed_ = 0;
+};
+
+class Oracle {
+ public:
+  // What one replica is expected to hold.
+  struct View {
+    Version version;
+    DigestPair digests;
+    std::vector<std::uint64_t> counters;   // By the oracle's index of actors.
+    std::vector<std::vector<bool>> alive;  // By actor and counter - 1.
+    std::uint64_t expected = 0;            // Mirror::hash() of what is alive.
+    Mirror mirror;
+    Version mirrored;  // The engine's when the mirror was read.
+  };
+
+  // Takes down the change that `replica` made under `self`, which led from one
+  // version to the other and changed these leaves, and holds it against the
+  // rules of changes: own counters run on without holes, one row for each leaf.
+  Finding add_change(std::uint32_t replica, const ActorId& self, const Version& before, const Version& after,
+                     const std::vector<LeafChange>& leaves);
+  // `replica` came back with what its disk holds: rows beyond were never made,
+  // and none of its actors writes again. `others` are the views of the rest.
+  Finding forget_beyond(std::uint32_t replica, const Version& disk, const std::vector<const View*>& others);
+
+  // Moves the view to what the engine says and holds the two against each other.
+  // Cheap when nothing changed, unless `thorough`, which reads all leaves and
+  // recomputes the digests, too.
+  Finding check(View& view, const Engine& engine, const KeyspaceState& keyspace, bool thorough);
+
+  // Whether a row on its way is the row that was made.
+  Finding check_row(const Dot& dot, std::string_view leaf, const std::vector<Dot>& removed, bool has_payload,
+                    std::uint64_t stamp, std::string_view payload) const;
+  Finding check_row_name(const Dot& dot, std::string_view leaf) const;
+
+  // All rows that weren't lost with a disk.
+  Version everything() const;
+  std::size_t row_count() const { return rows_; }
+
+ private:
+  struct Row {
+    std::string leaf;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> removed;  // (actor, counter)
+    bool has_payload = false;
+    std::uint64_t stamp = 0;
+    std::string payload;
+    std::uint64_t hash = 0;
+    std::uint32_t change = 0;
+  };
+  struct Change {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    std::vector<std::uint64_t> past;  // What its origin had when it made it.
+  };
+  struct Actor {
+    ActorId id;
+    std::uint32_t replica = 0;
+    bool closed = false;  // Its replica fell back to the disk since.
+    std::vector<Row> rows;
+    std::vector<Change> changes;
+  };
+
+  const Row* find_row(const Dot& dot) const;
+  Finding advance(View& view, const Version& to) const;
+  Finding check_digests(const std::vector<std::uint64_t>& counters, std::uint64_t content,
+                        const DigestPair& digests);
+
+  std::vector<Actor> actors_;
+  std::unordered_map<ActorId, std::uint32_t> index_;
+  std::size_t rows_ = 0;
+  // Digest pairs must be functions of version and content, and tell them apart.
+  std::unordered_map<std::uint64_t, Digest> digest_of_content_;
+  std::unordered_map<std::uint64_t, Digest> digest_of_version_;
+  std::unordered_map<std::uint64_t, std::uint64_t> content_of_digest_;
+  std::unordered_map<std::uint64_t, std::uint64_t> version_of_digest_;
+};
+
+}  // namespace syncline::sim

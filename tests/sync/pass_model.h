@@ -1,0 +1,60 @@
+// The sync rules of docs/architecture.md as a model small enough to search
+// exhaustively: three replicas, two leaves, writes, pushes, passes cut and resumed.
+//
+// It shares no code with the library. States are bit sets over the rows made so
+// far. Rules can be broken one at a time, to see that the search finds what each
+// of them prevents.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace syncline::model {
+
+inline constexpr unsigned replicas = 3;
+inline constexpr unsigned rows_per_actor = 4;
+inline constexpr unsigned rows_max = replicas * rows_per_actor;
+
+using Rows = std::uint16_t;  // A set of rows: bit actor * rows_per_actor + counter - 1.
+
+// What is left out of the rules.
+enum class Broken {
+  nothing,
+  removed_counts_as_seen,  // A push's context covers what it removes (counterexamples 1).
+  no_causal_order,         // A change is applied before what it depends on.
+  dead_rows_stay_home,     // Passes carry no rows of dead dots, and nobody asks for `logged` (3).
+  no_closing_chunk,        // Leaves touched since their chunk was read aren't read again (4).
+  chunks_commit_alone,     // Each chunk is merged when it comes, and its live dots are covered (2, 4).
+  version_before_closing,  // A cut pass leaves its version behind.
+  losers_are_dropped,      // The merge keeps one dot of a leaf (6).
+  resumes_blindly,         // A resumed pass forgets when its leaves were read.
+};
+inline constexpr Broken all_broken[] = {Broken::removed_counts_as_seen, Broken::no_causal_order,
+                                        Broken::dead_rows_stay_home,    Broken::no_closing_chunk,
+                                        Broken::chunks_commit_alone,    Broken::version_before_closing,
+                                        Broken::losers_are_dropped,     Broken::resumes_blindly};
+const char* name(Broken broken);
+
+struct Options {
+  unsigned leaves = 2;  // 1 or 2.
+  unsigned depth = 7;
+  unsigned rows = 5;            // Of all replicas together.
+  bool stepwise_passes = true;  // Passes chunk by chunk, cut and resumed, beside whole ones.
+  bool log_cuts = true;         // Logs are cut, so that full passes are needed.
+  Broken broken = Broken::nothing;
+};
+
+struct Outcome {
+  std::uint64_t states = 0;  // Distinct ones, whoever is who.
+  std::uint64_t transitions = 0;
+  std::vector<std::string> violation;  // The steps to the first bad state; empty if there is none.
+};
+
+// Visits every state within `depth` steps of the empty one, breadth first, so a
+// violation is a shortest one. Bad is: two replicas with equal versions and
+// unequal live rows, or a version that covers a row whose effect is absent.
+Outcome search(const Options& options);
+
+}  // namespace syncline::model
