@@ -46,7 +46,7 @@ inline std::uint64_t take_trusted_varint(const char*& at, const char* end) {
     value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
     if (byte < 0x80) return value;
   }
-  SYNCLINE_ASSERT(!"a stored leaf is cut short");
+  SYNCLINE_ASSERT(false && "a stored leaf is cut short");
 }
 
 }  // namespace internal

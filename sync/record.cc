@@ -31,9 +31,10 @@ void apply(const Record& record, Head& head) {
     stored.actors.insert(stored.actors.end(), keyspace.actors.begin(), keyspace.actors.end());
     for (const IndexedDot& entry : keyspace.version) raise(stored.version, entry);
     stored.digests = keyspace.digests;
-    for (const auto& [actor, first] : keyspace.log_cut)
-      std::erase_if(stored.log,
-                    [&](const LogRecord& entry) { return entry.actor == actor && entry.first == first; });
+    for (const auto& cut : keyspace.log_cut)
+      std::erase_if(stored.log, [&](const LogRecord& entry) {
+        return entry.actor == cut.first && entry.first == cut.second;
+      });
     stored.log.insert(stored.log.end(), keyspace.log.begin(), keyspace.log.end());
     if (keyspace.staged_cleared) stored.staged.clear();
     stored.staged.insert(stored.staged.end(), keyspace.staged.begin(), keyspace.staged.end());
