@@ -16,6 +16,7 @@ using syncline::failure;
 using syncline::Result;
 using syncline::Version;
 
+constexpr auto cut_patience = 1s;      // For what the dead one left, before the cut is healed early.
 constexpr auto repair_patience = 10s;  // For digests that differ though versions are equal.
 constexpr std::size_t differences_max = 20;
 constexpr std::size_t window_per_peer = 16;
@@ -42,7 +43,7 @@ Result<Report> Orchestrator::run() {
   if (ok) ok = replay_until(total / 2);
   if (ok && options_.kill) ok = kill_one();
   if (ok) ok = replay_until(total * 2 / 3);
-  if (ok && cuts) ok = heal();
+  if (ok && cut_) ok = heal();
   if (ok) ok = replay_until(total);
   if (ok) ok = settle();
   if (ok) ok = prove();
@@ -142,26 +143,47 @@ Orchestrator::Status Orchestrator::kill_one() {
   return replace(number);
 }
 
-// How far the survivors know `actor`, once nothing of it can be under way to
-// them any more: no link to it is open and no change waits for what it depends on.
+// How far the survivors know `actor`, once nothing of it can come to them any
+// more. A survivor tells when no link to the dead one is open and no change
+// waits at it for what that depends on. What such a change waits for may lie on
+// the other side of the cut: then it is healed early. What still waits when the
+// survivors have all that there is waits for what died, and never comes.
 Result<std::uint64_t> Orchestrator::ask_survivors(const std::string& address,
                                                   const syncline::ActorId& actor) {
-  std::map<const Peer*, std::uint64_t> before;  // Reports that were asked for while it lived.
-  for (const auto* peer : fleet_.running()) before[peer] = peer->asked;
+  std::map<const Peer*, std::uint64_t> silent;  // And the reports that were asked for while it lived.
+  for (const auto* peer : fleet_.running()) silent[peer] = peer->asked;
   std::uint64_t known = 0;
-  const auto ok = wait_until("the survivors to tell how far they know the dead one", [&] {
+  const auto told = [&] {
     ask_all();
-    for (const auto* peer : fleet_.running()) {
+    const auto all = fleet_.running();
+    bool heard = true;  // From everyone since, and no link to the dead one is left.
+    for (const auto* peer : all) {
+      const auto waits = silent.find(peer);
+      if (waits == silent.end()) continue;
       const auto& connected = peer->status.connected;
       const bool open = std::find(connected.begin(), connected.end(), address) != connected.end();
-      const auto waits = before.find(peer);
-      if (waits == before.end() || peer->answered <= waits->second || open || peer->status.early > 0)
-        continue;
-      known = std::max(known, peer->status.version.counter(actor));
-      before.erase(waits);
+      if (open || peer->answered <= waits->second) {
+        heard = false;
+      } else if (peer->status.early == 0) {
+        known = std::max(known, peer->status.version.counter(actor));
+        silent.erase(waits);
+      }
     }
-    return before.empty();
-  });
+    if (silent.empty()) return true;
+    if (cut_ || !heard || !all_equal()) return false;
+    known = all.front()->status.version.counter(actor);
+    return true;
+  };
+  paused_ = true;  // So that nothing waits on account of new changes.
+  const auto patience = Clock::now() + cut_patience;
+  auto ok = wait_until("the survivors to tell how far they know the dead one",
+                       [&] { return told() || (cut_ && Clock::now() > patience); });
+  if (ok && !told()) {
+    event("what the dead one left waits for the other side of the cut");
+    ok = heal();
+    if (ok) ok = wait_until("the survivors to tell how far they know the dead one", told);
+  }
+  paused_ = false;
   if (!ok) return tl::unexpected(ok.error());
   return known;
 }

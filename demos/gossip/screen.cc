@@ -205,7 +205,7 @@ void Screen::show(const View& view) {
   std::string out = open_ ? "\x1b[H" : "\x1b[?1049h\x1b[?25l\x1b[H";
   open_ = true;
   const auto lines = render(last_, width(), known ? size.ws_row : 24, colour_);
-  for (std::size_t i = 0; i < lines.size(); ++i) out += (i == 0 ? "" : "\r\n") + lines[i] + "\x1b[K";
+  for (std::size_t i = 0; i < lines.size(); ++i) out += (i == 0 ? "" : "\n") + lines[i] + "\x1b[K";
   write_out(out + "\x1b[J");
 }
 
