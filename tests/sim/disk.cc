@@ -61,6 +61,11 @@ const LeafTable& Disk::leaves(std::string_view keyspace) const {
   return it == leaves_.end() ? none : it->second;
 }
 
+void Disk::set_digests(std::string_view keyspace, const DigestPair& digests) {
+  for (KeyspaceHead& head : head_.keyspaces)
+    if (head.name == keyspace) head.digests = digests;
+}
+
 bool Disk::lose(std::string_view keyspace, std::string_view leaf) {
   const auto it = leaves_.find(keyspace);
   return it != leaves_.end() && it->second.erase(leaf);

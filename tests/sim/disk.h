@@ -35,6 +35,8 @@ class Disk : public LeafSource {
 
   // A bad page: the leaf reads as absent from now on. False if it wasn't there.
   bool lose(std::string_view keyspace, std::string_view leaf);
+  // What a scrub says of the keyspace's leaves.
+  void set_digests(std::string_view keyspace, const DigestPair& digests);
 
  private:
   std::map<std::string, LeafTable, std::less<>> leaves_;

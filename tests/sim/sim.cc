@@ -72,8 +72,11 @@ Shape draw_shape(Rng& rng, Defect defect) {
   shape.fail_in = rng.pick(std::array<std::uint64_t, 3>{0, 200, 1'000});
   shape.partition_in = rng.pick(std::array<std::uint64_t, 2>{0, 300});
   shape.replay_in = rng.pick(std::array<std::uint64_t, 3>{0, 2, 10});
-  // Small chunks on a slow link would take longer than the calm lasts.
-  if (shape.latency_max > 100 * millisecond) shape.chunk_bytes = 128 * 1024;
+  // Many small frames on a slow link would take longer than the calm lasts.
+  if (shape.latency_max > 100 * millisecond) {
+    shape.chunk_bytes = 128 * 1024;
+    shape.frame_bytes = 256 * 1024;
+  }
   // A defect needs its occasion.
   if (defect == Defect::acknowledges_before_storing || defect == Defect::restores_a_backup) {
     shape.crash_in = 100;

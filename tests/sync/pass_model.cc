@@ -458,6 +458,7 @@ class Search {
         if (!options_.stepwise_passes || replica.inbound.source != no_source) continue;
         State next = *current_;
         begin(next, r, from, full);
+        if (next.at[r].inbound.named == 0) continue;
         chunk(next, r);
         offer(next, code(full ? Verb::begin_full : Verb::begin, r, from));
       }
