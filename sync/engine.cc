@@ -262,6 +262,7 @@ Result<Version> Engine::commit(Transaction&& transaction) {
     return token;
   }
   impl.rows.clear();
+  impl.known.clear();
   impl.removed.clear();
   for (const std::uint32_t i : impl.order)
     for_each_live_in(scratch.ops[i].before,
@@ -278,10 +279,12 @@ Result<Version> Engine::commit(Transaction&& transaction) {
                          put ? op.stamp : 0,
                          put ? op.payload : std::string_view()});
     at += count;
+    impl.known.push_back({op.before, op.position});
   }
   const std::vector<IndexedDot> dependencies = keyspace.dependencies();
   const ChangeView change{self, keyspace.version[self] + 1, open.hlc_, dependencies, impl.rows};
-  if (const auto applied = keyspace.apply(change, true); !applied) return tl::unexpected(applied.error());
+  if (const auto applied = keyspace.apply(change, true, impl.known); !applied)
+    return tl::unexpected(applied.error());
   ++impl.metrics.changes_local;
   impl.settle(keyspace);
   token.raise(keyspace.actors[self], keyspace.version[self]);

@@ -50,6 +50,7 @@ struct Engine::Impl {
   std::vector<std::string> dropped;    // To be recorded.
   TransactionScratch scratch;
   std::vector<RowView> rows;  // Scratch of commit().
+  std::vector<KnownLeaf> known;
   std::vector<IndexedDot> removed;
   std::vector<std::uint32_t> order;
   std::uint64_t sequence = 0;

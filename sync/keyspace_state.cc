@@ -77,11 +77,14 @@ Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view lea
   return source_->find(name, leaf);
 }
 
-Result<std::string_view> KeyspaceState::value_of(std::string_view leaf) const {
-  if (in_memory()) return table_.find(leaf).value_or(std::string_view());
+Result<KnownLeaf> KeyspaceState::find_known(std::string_view leaf) const {
+  if (in_memory()) {
+    const LeafTable::Position position = table_.find_position(leaf);
+    return KnownLeaf{table_.value(position).value_or(std::string_view()), position};
+  }
   const auto found = find(leaf);
   if (!found) return tl::unexpected(found.error());
-  return found->value_or(std::string_view());
+  return KnownLeaf{found->value_or(std::string_view()), {}};
 }
 
 Result<void> KeyspaceState::scan(std::string_view from,
@@ -120,8 +123,9 @@ Result<void> KeyspaceState::scan_persisted(
   return in_memory() ? scan(from, visit) : source_->scan(name, from, visit);
 }
 
-void KeyspaceState::put_leaf(std::string_view leaf, std::string_view before, std::string_view value,
+void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value,
                              bool own) {
+  const std::string_view before = known.value;
   if (before.empty() != value.empty()) value.empty() ? --leaf_count_ : ++leaf_count_;
   if (watched) touched_.push_back({std::string(leaf), std::string(before), own});
   if (!in_memory()) {
@@ -131,9 +135,9 @@ void KeyspaceState::put_leaf(std::string_view leaf, std::string_view before, std
     changed_leaves_.emplace_back(leaf);
     dirty_ = true;
   } else if (value.empty()) {
-    if (!before.empty()) table_.erase(leaf);
+    if (!before.empty()) table_.erase_at(known.position, leaf);
   } else {
-    table_.put(leaf, value);
+    table_.put_at(known.position, leaf, value);
   }
 }
 
@@ -183,11 +187,10 @@ std::uint64_t KeyspaceState::content_hash(const ChangeView& change) const {
   return hash;
 }
 
-std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, std::string_view before,
-                                       bool own) {
+std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known, bool own) {
   std::uint64_t payload_hash = 0;
   value_.clear();
-  for_each_live_in(before, [&](const IndexedLive& live) {
+  for_each_live_in(known.value, [&](const IndexedLive& live) {
     if (removes(row, live.dot)) {
       count_digest(row.leaf, live, false);
     } else {
@@ -199,25 +202,32 @@ std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, std::
     payload_hash = count_digest(row.leaf, live, true);
     append_live(value_, live);
   }
-  put_leaf(row.leaf, before, value_, own);
+  put_leaf(row.leaf, known, value_, own);
   return row_hash(row, payload_hash, actors);
 }
 
-Result<void> KeyspaceState::apply(const ChangeView& change, bool own) {
+Result<void> KeyspaceState::apply(const ChangeView& change, bool own, std::span<const KnownLeaf> known) {
+  SYNCLINE_ASSERT(known.empty() || known.size() == change.rows.size());
   std::vector<std::string> befores;
-  if (!in_memory()) {
+  if (known.empty() && !in_memory()) {
     for (const RowView& row : change.rows) {
-      const auto before = value_of(row.leaf);
-      if (!before) return tl::unexpected(before.error());
-      befores.emplace_back(*before);
+      const auto found = find_known(row.leaf);
+      if (!found) return tl::unexpected(found.error());
+      befores.emplace_back(found->value);
     }
   }
   std::uint64_t hash = 0;
   for (std::size_t i = 0; i < change.rows.size(); ++i) {
     const RowView& row = change.rows[i];
-    const std::string_view before =
-        in_memory() ? table_.find(row.leaf).value_or(std::string_view()) : std::string_view(befores[i]);
-    hash = fold(hash, apply_row(row, {change.actor, change.first + i}, before, own));
+    KnownLeaf leaf;
+    if (!known.empty()) {
+      leaf = known[i];
+    } else if (in_memory()) {
+      leaf = *find_known(row.leaf);  // Memory doesn't fail.
+    } else {
+      leaf.value = befores[i];
+    }
+    hash = fold(hash, apply_row(row, {change.actor, change.first + i}, leaf, own));
   }
   log.append(make_log_entry(change, hash, own));
   raise_version(change.actor, change.first + change.rows.size() - 1, own);
@@ -373,9 +383,9 @@ bool KeyspaceState::is_live_elsewhere(Merging& merging, std::string_view leaf, I
 
 Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                                        const Counters& theirs_version) {
-  const auto found = value_of(leaf);
+  const auto found = find_known(leaf);
   if (!found) return tl::unexpected(found.error());
-  const std::string_view mine = *found;
+  const std::string_view mine = found->value;
   if (mine == theirs) return {};
   parse_leaf(mine, merging.mine);
   parse_leaf(theirs, merging.theirs);
@@ -405,17 +415,17 @@ Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, 
   if (value_ == mine) return {};
   merging.changed = true;
   if (in_memory()) {
-    write_merged(std::string(leaf), mine, value_);
+    write_merged(leaf, *found, value_);
   } else {
     merging.edits.push_back({std::string(leaf), std::string(mine), value_});
   }
   return {};
 }
 
-void KeyspaceState::write_merged(const std::string& leaf, std::string_view before, std::string_view merged) {
-  for_each_live_in(before, [&](const IndexedLive& live) { count_digest(leaf, live, false); });
+void KeyspaceState::write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged) {
+  for_each_live_in(known.value, [&](const IndexedLive& live) { count_digest(leaf, live, false); });
   for_each_live_in(merged, [&](const IndexedLive& live) { count_digest(leaf, live, true); });
-  put_leaf(leaf, before, merged, false);
+  put_leaf(leaf, known, merged, false);
 }
 
 namespace {
@@ -513,7 +523,7 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
     return merged.has_value();
   });
   if (!merged) return tl::unexpected(merged.error());
-  for (const Merging::Edit& edit : merging.edits) write_merged(edit.leaf, edit.before, edit.merged);
+  for (const Merging::Edit& edit : merging.edits) write_merged(edit.leaf, {edit.before, {}}, edit.merged);
   log_pass(pass, before);
   for (const IndexedDot& entry : pass.version().since(before))
     raise_version(entry.actor, entry.counter, false);

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,13 @@ struct Touched {
   bool local = false;
 };
 
+// A leaf as it was found: what it holds, empty if it is absent, and where in the
+// table in memory. Good for as long as nothing else writes this leaf.
+struct KnownLeaf {
+  std::string_view value;
+  LeafTable::Position position;
+};
+
 class KeyspaceState {
  public:
   // `source` null keeps leaves in memory.
@@ -50,6 +58,8 @@ class KeyspaceState {
 
   // ---- leaves ----
   Result<std::optional<std::string_view>> find(std::string_view leaf) const;
+  // The same, to be written. What isn't in memory lives until the next call.
+  Result<KnownLeaf> find_known(std::string_view leaf) const;
   Result<void> scan(std::string_view from,
                     absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
   // The same of what is on disk: what peers may be shown.
@@ -60,8 +70,9 @@ class KeyspaceState {
 
   // ---- changes ----
   // Applies a change whose turn it is. Reads all leaves before it writes any,
-  // so an error of the disk leaves the state as it was.
-  Result<void> apply(const ChangeView& change, bool own);
+  // so an error of the disk leaves the state as it was. `known` has the leaf of
+  // each row if the caller has found them all, and nothing otherwise.
+  Result<void> apply(const ChangeView& change, bool own, std::span<const KnownLeaf> known = {});
   // Takes a change from a peer, in this keyspace's indices: applies it and what
   // waited for it, keeps it until its turn comes, or tells it is known.
   // `malformed` if it can't be a change of a correct peer.
@@ -117,7 +128,7 @@ class KeyspaceState {
   DigestPair digests;
   RecentLog log;
   bool watched = false;
-  std::uint64_t repairs = 0;      // Grows when state changes under an equal version: passes start anew.
+  std::uint64_t repairs = 0;  // Grows when state changes under an equal version: passes start anew.
   std::size_t early_count() const { return early_.size(); }
   std::size_t leaf_count() const { return leaf_count_; }
   std::size_t leaf_memory_bytes() const { return table_.memory_bytes(); }
@@ -143,20 +154,20 @@ class KeyspaceState {
     std::size_t touched = 0;  // So many of touched_ belong to it.
   };
   struct Merging;
-  using EarlyChanges = std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry>;  // By actor and first counter.
+  using EarlyChanges =
+      std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry>;  // By actor and first counter.
 
   void raise_version(std::uint32_t actor, std::uint64_t counter, bool own);
-  void put_leaf(std::string_view leaf, std::string_view before, std::string_view value, bool own);
+  void put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value, bool own);
   std::uint64_t count_digest(std::string_view leaf, const IndexedLive& live, bool add);
-  Result<std::string_view> value_of(std::string_view leaf) const;
-  std::uint64_t apply_row(const RowView& row, IndexedDot dot, std::string_view before, bool own);
+  std::uint64_t apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known, bool own);
   bool is_due(const ChangeView& change) const;
   Result<std::size_t> take_early(EarlyChanges::iterator& it);
   Result<void> check_removed(const ChangeView& change) const;
   Result<void> merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                           const Counters& theirs_version);
   Result<void> merge_absent(Merging& merging);
-  void write_merged(const std::string& leaf, std::string_view before, std::string_view merged);
+  void write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged);
   bool was_removed_by_log(Merging& merging, IndexedDot dot) const;
   bool is_named_elsewhere(std::string_view leaf, IndexedDot dot) const;
   bool is_live_elsewhere(Merging& merging, std::string_view leaf, IndexedDot dot) const;

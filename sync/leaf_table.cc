@@ -286,6 +286,7 @@ void LeafTable::swap(LeafTable& other) noexcept {
   std::swap(hint_, other.hint_);
   // No position of either table may be taken for one of what it holds now.
   freed_ = other.freed_ = std::max(freed_, other.freed_) + 1;
+  writes_ = other.writes_ = std::max(writes_, other.writes_) + 1;
 }
 
 LeafTable::LeafTable(LeafTable&& other) noexcept { swap(other); }
@@ -300,11 +301,33 @@ LeafTable& LeafTable::operator=(LeafTable&& other) noexcept {
 
 LeafTable::~LeafTable() { clear(); }
 
+bool LeafTable::erase_at(const Position& position, std::string_view key) {
+  Leaf* leaf = position.leaf_;
+  if (leaf == nullptr || position.freed_ != freed_ || position.bounds_ != leaf->bounds) return erase(key);
+  const bool exact = position.writes_ == writes_;
+  const Slot slot = exact ? Slot{position.index_, position.block_ != nullptr} : locate(*leaf, key);
+  if (!slot.found) return false;
+  // A leaf that would run low needs its neighbours, so the way down.
+  if (height_ > 0 && leaf->count <= node_size_min) return erase(key);
+  take_out(*leaf, slot.index);
+  return true;
+}
+
+void LeafTable::take_out(Leaf& leaf, std::size_t index) {
+  Block* block = leaf.blocks[index];
+  remove_blocks(leaf, index, 1);
+  free_block(block);
+  --size_;
+  ++writes_;
+  hint_ = {};
+}
+
 void LeafTable::clear() {
   if (root_ != nullptr) free_tree(root_, height_);
   root_ = nullptr;
   height_ = 0;
   size_ = 0;
+  ++writes_;
   hint_ = {};
 }
 
@@ -374,7 +397,9 @@ LeafTable::Position LeafTable::find_position(std::string_view key) const {
   position.leaf_ = descend(key);
   position.bounds_ = position.leaf_->bounds;
   position.freed_ = freed_;
+  position.writes_ = writes_;
   const Slot slot = locate(*position.leaf_, key);
+  position.index_ = slot.index;
   if (slot.found) position.block_ = position.leaf_->blocks[slot.index];
   return position;
 }
@@ -407,11 +432,14 @@ bool LeafTable::put_at(const Position& position, std::string_view key, std::stri
   Leaf* leaf = position.leaf_;
   if (leaf == nullptr || position.freed_ != freed_ || position.bounds_ != leaf->bounds)
     return put(key, value);
-  return write(leaf, nullptr, locate(*leaf, key), key, value);
+  const bool exact = position.writes_ == writes_;
+  const Slot slot = exact ? Slot{position.index_, position.block_ != nullptr} : locate(*leaf, key);
+  return write(leaf, nullptr, slot, key, value);
 }
 
 // Puts an entry where it belongs; a full leaf needs the way to it, gone again if it isn't known.
 bool LeafTable::write(Leaf* leaf, const Path* path, Slot slot, std::string_view key, std::string_view value) {
+  ++writes_;
   if (slot.found) {
     overwrite(*leaf, slot.index, value);
     return false;
@@ -522,11 +550,7 @@ bool LeafTable::erase(std::string_view key) {
   Leaf* leaf = descend(key, path);
   const Slot slot = locate(*leaf, key);
   if (!slot.found) return false;
-  Block* block = leaf->blocks[slot.index];
-  remove_blocks(*leaf, slot.index, 1);
-  free_block(block);
-  --size_;
-  hint_ = {};
+  take_out(*leaf, slot.index);
   if (height_ == 0 || leaf->count >= node_size_min) return true;
   rebalance_leaf(*path.nodes[height_ - 1], path.indexes[height_ - 1]);
   for (std::size_t depth = height_ - 1; depth > 0 && path.nodes[depth]->count < node_size_min; --depth)

@@ -48,8 +48,9 @@ class LeafTable {
     std::size_t index_ = 0;
   };
 
-  // Where a key is, or would be: saves put_at() the way down that
-  // find_position() went. Never dangles: once it is out of date it is only slower.
+  // Where a key is, or would be: saves put_at() and erase_at() the way down that
+  // find_position() went, and until the next write the search at its end. Never
+  // dangles: once it is out of date it is only slower.
   class Position {
    public:
     Position() = default;
@@ -60,6 +61,8 @@ class LeafTable {
     const Block* block_ = nullptr;
     std::uint64_t freed_ = 0;
     std::uint64_t bounds_ = 0;
+    std::uint64_t writes_ = 0;
+    std::size_t index_ = 0;
   };
 
   LeafTable() = default;
@@ -82,12 +85,13 @@ class LeafTable {
   // into the table. O(log n).
   bool erase(std::string_view key);
 
-  // find() and put() in two steps. value() gives what find() would, and holds
-  // until the next write. put_at() does what put() does, whatever was written in
-  // between, when `key` is the one that the position was found for in this table.
+  // find() and put() or erase() in two steps. value() gives what find() would, and
+  // holds until the next write. put_at() and erase_at() do what put() and erase() do, whatever was
+  // written in between, when `key` is the one that the position was found for in this table.
   Position find_position(std::string_view key) const;
   std::optional<std::string_view> value(const Position& position) const;
   bool put_at(const Position& position, std::string_view key, std::string_view value);
+  bool erase_at(const Position& position, std::string_view key);
 
   // The first entry whose key isn't below `key`, and the first of all. O(log n).
   Cursor lower_bound(std::string_view key) const;
@@ -184,6 +188,7 @@ class LeafTable {
   Leaf* descend(std::string_view key) const;
   Leaf* descend(std::string_view key, Path& path) const;
   bool write(Leaf* leaf, const Path* path, Slot slot, std::string_view key, std::string_view value);
+  void take_out(Leaf& leaf, std::size_t index);
   void overwrite(Leaf& leaf, std::size_t index, std::string_view value);
   Leaf* split_leaf(Leaf* leaf, const Path& path, std::string_view key);
   void insert_child(const Path& path, std::size_t level, Block* separator, Node* right, bool append);
@@ -196,7 +201,8 @@ class LeafTable {
   std::size_t height_ = 0;  // Inner nodes above each leaf.
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
-  std::uint64_t freed_ = 0;  // Counts how often a leaf was freed: positions from before are void.
+  std::uint64_t freed_ = 0;   // Counts how often a leaf was freed: positions from before are void.
+  std::uint64_t writes_ = 0;  // Counts writes: positions from before name a leaf, but no place in it.
 
   // The leaf of the last put() and its bounds. Looked at only while puts follow
   // one another there, so that random ones don't pay for it.

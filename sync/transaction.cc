@@ -83,11 +83,12 @@ Transaction::Slot Transaction::open(std::string_view leaf) {
   }
   Op op;
   op.leaf = scratch_->arena.copy(leaf);
-  if (const auto found = keyspace_->find(leaf); !found) {
+  if (const auto found = keyspace_->find_known(leaf); !found) {
     fail(found.error());
-  } else if (*found) {
+  } else {
     // In memory the table stands still while the transaction is open; a source's view doesn't.
-    op.before = keyspace_->in_memory() ? **found : scratch_->arena.copy(**found);
+    op.before = keyspace_->in_memory() ? found->value : scratch_->arena.copy(found->value);
+    op.position = found->position;
   }
   ops.push_back(op);
   if (ops.size() > unindexed_max) {

@@ -12,7 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "crdt/error.h"
-#include "wire/message.h"
+#include "sync/leaf_table.h"
 
 namespace syncline {
 
@@ -61,6 +61,7 @@ struct TransactionScratch {
   struct Op {
     std::string_view leaf;
     std::string_view before;
+    LeafTable::Position position;  // Of the leaf, when it is in memory.
     std::string_view payload;
     std::uint64_t stamp = 0;
     std::uint32_t payload_capacity = 0;

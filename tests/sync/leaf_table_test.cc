@@ -210,7 +210,17 @@ TEST_P(LeafTableShapes, BehavesLikeAMap) {
         // Keys that exist, so that it shrinks.
         const auto victim = model.lower_bound(key);
         const std::string gone = victim == model.end() ? key : victim->first;
-        ASSERT_EQ(table.erase(gone), model.erase(gone) == 1);
+        if (random.below(2) == 0) {
+          const LeafTable::Position position = table.find_position(gone);
+          if (random.below(2) == 0) {  // Something else is written in between.
+            const std::string other = GetParam().key(random);
+            table.put(other, "other");
+            model[other] = "other";
+          }
+          ASSERT_EQ(table.erase_at(position, gone), model.erase(gone) == 1);
+        } else {
+          ASSERT_EQ(table.erase(gone), model.erase(gone) == 1);
+        }
         ASSERT_FALSE(table.find(gone).has_value());
       } else if (choice < 85) {
         const std::string value = random.bytes(random.below(random.below(20) == 0 ? 3'000 : 60), 256);
@@ -397,7 +407,7 @@ TEST(LeafTable, MovesLeaveAnEmptyTable) {
 }
 
 // Positions outlive everything that may happen to their leaf.
-TEST(LeafTable, OutdatedPositionsStillPut) {
+TEST(LeafTable, OutdatedPositionsStillPutAndErase) {
   LeafTable table;
   for (std::uint64_t i = 0; i < 3'000; ++i) table.put(numbered("", i), "old");
   std::vector<LeafTable::Position> positions;
@@ -412,6 +422,9 @@ TEST(LeafTable, OutdatedPositionsStillPut) {
     EXPECT_EQ(table.put_at(positions[i], numbered("", i), "newer"), i >= 100 && i < 2'900);
   EXPECT_EQ(check(table), "");
   for (std::uint64_t i = 0; i < 3'000; ++i) ASSERT_EQ(table.find(numbered("", i)), "newer");
+  for (std::uint64_t i = 0; i < 3'000; ++i) EXPECT_TRUE(table.erase_at(positions[i], numbered("", i)));
+  for (std::uint64_t i = 0; i < 3'000; ++i) EXPECT_FALSE(table.erase_at(positions[i], numbered("", i)));
+  EXPECT_EQ(check(table), "");
 }
 
 // An empty table answers everything.
@@ -423,6 +436,7 @@ TEST(LeafTable, EmptyTableAnswers) {
   EXPECT_FALSE(table.begin().valid());
   const LeafTable::Position position = table.find_position("k");
   EXPECT_FALSE(table.value(position).has_value());
+  EXPECT_FALSE(table.erase_at(position, "k"));
   EXPECT_TRUE(table.put_at(position, "k", "v"));
   EXPECT_TRUE(table.put("", ""));
   EXPECT_EQ(table.find(""), "");
