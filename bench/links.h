@@ -95,6 +95,7 @@ class LinkPair {
 
   const Traffic& to_b() const { return to_b_; }
   std::uint64_t bytes() const { return to_a_.bytes + to_b_.bytes; }
+  std::uint64_t passes() const { return a_->metrics().passes_in + b_->metrics().passes_in; }
   std::uint64_t frames() const { return to_a_.frames + to_b_.frames; }
 
  private:

@@ -24,6 +24,13 @@ class Group {
       replicas_.push_back(open_replica(clock_));
       keyspaces_.push_back(replicas_.back().keyspace(keyspace_name));
     }
+    for (std::size_t i = 0; i < replica_count; ++i) {
+      for (std::size_t j = i + 1; j < replica_count; ++j) {
+        auto& links = links_[{i, j}];
+        links = std::make_unique<LinkPair>(replicas_[i], replicas_[j], clock_);
+        links->exchange();
+      }
+    }
   }
 
   template <class Fn>
@@ -36,12 +43,9 @@ class Group {
     clock_.advance(std::chrono::milliseconds(1));
   }
 
-  // A pair meets over the connection that it keeps.
+  // A pair meets over its connection, which was made before anything was written.
   void sync(std::size_t i, std::size_t j) {
-    auto& links = links_[std::minmax(i, j)];
-    if (!links)
-      links = std::make_unique<LinkPair>(replicas_[std::min(i, j)], replicas_[std::max(i, j)], clock_);
-    links->sync();
+    links_[std::minmax(i, j)]->sync();
     require(keyspaces_[i].digests() == keyspaces_[j].digests(), "who met is equal");
     ++syncs_;
   }
@@ -57,6 +61,12 @@ class Group {
     std::uint64_t bytes = 0;
     for (const auto& [pair, links] : links_) bytes += links->bytes();
     return bytes;
+  }
+  // Of state, where pushes alone didn't bring everything.
+  std::uint64_t passes() const {
+    std::uint64_t passes = 0;
+    for (const auto& [pair, links] : links_) passes += links->passes();
+    return passes;
   }
 
  private:
@@ -110,6 +120,7 @@ void run_w4(std::size_t ops) {
       .number("ms_ops", writing_time.wall_ms)
       .number("ms_sync", (time - writing_time).wall_ms)
       .number("merges", static_cast<double>(group.syncs()))
+      .number("passes", static_cast<double>(group.passes()))
       .number("size", static_cast<double>(group.converged_size()))
       .rss()
       .print();
