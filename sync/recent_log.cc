@@ -180,6 +180,9 @@ std::vector<ChangeView> ChangeReader::read(const std::vector<const LogEntry*>& e
   std::vector<ChangeView> changes(entries.size());
   std::vector<Extent> extents;
   extents.reserve(entries.size());
+  std::size_t row_count = 0;
+  for (const LogEntry* entry : entries) row_count += entry->count;
+  rows_.reserve(row_count);
   for (std::size_t i = 0; i < entries.size(); ++i) collect(*entries[i], changes[i], extents);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Extent& extent = extents[i];
