@@ -9,8 +9,6 @@
 namespace syncline::bench {
 namespace {
 
-constexpr std::size_t kept_of_ten = 9;  // A tenth is removed.
-
 struct Names {
   const char* peer;
   const char* variant;
@@ -94,15 +92,9 @@ void run(const Names& names, Map& map, std::size_t n) {
   require(map.touched() != 0, "entries were read");
 }
 
-EngineOptions with_log(std::size_t bytes) {
-  EngineOptions options;
-  options.log_bytes_max = bytes;
-  return options;
-}
-
 Result<Replica> open_with_log(std::size_t bytes) {
   ReplicaOptions options;
-  options.engine = with_log(bytes);
+  options.engine.log_bytes_max = bytes;
   return Replica::open(std::move(options));
 }
 
