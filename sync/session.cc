@@ -288,8 +288,10 @@ void Session::handle_timeout(Time now) {
       each->ack_due.reset();
     }
     if (impl.owns_inbound(*each) &&
-        each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic)
+        each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic) {
       impl.end_inbound(*each, true);
+      each->behind_since = now.monotonic + impl.options.pass_timeout;  // Others first.
+    }
     impl.evaluate(*each, now);
   }
 }

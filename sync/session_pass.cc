@@ -36,7 +36,7 @@ void Session::Impl::compare(Shared& each, Time now) {
   core().notice(Notice::Kind::divergence_detected, *each.state, "equal versions, unequal states: repairing");
   each.repair_wanted = true;
   each.repair_at = std::max(each.repair_at, now.monotonic);
-  each.repair_backoff = std::clamp(each.repair_backoff * 2, options.tick_interval, repair_backoff_max);
+  each.repair_backoff = std::max(each.repair_backoff, options.tick_interval);
 }
 
 // Asks for a pass if it is time for one.
@@ -73,6 +73,7 @@ void Session::Impl::begin_inbound(Shared& each, Time now) {
   if (repair) {
     each.repair_wanted = false;
     each.repair_at = now.monotonic + each.repair_backoff;
+    each.repair_backoff = std::min(each.repair_backoff * 2, repair_backoff_max);
   }
   inbound->owner = this;
   inbound->progress = now.monotonic;
@@ -81,6 +82,7 @@ void Session::Impl::begin_inbound(Shared& each, Time now) {
 
 void Session::Impl::end_inbound(Shared& each, bool keep_staged) {
   auto& inbound = each.state->inbound;
+  each.repair_wanted = each.repair_wanted || inbound->repair;
   if (keep_staged && !inbound->chunks.empty() && !inbound->repair) {
     inbound->owner = nullptr;
     each.state->parked = std::move(inbound);
