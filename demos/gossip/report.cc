@@ -53,10 +53,10 @@ std::string to_text(const Report& report) {
   }
   line("settled", milliseconds(report.settle_seconds) + " after the last change");
   line("traffic",
-       fmt::format("{} sent for {} of keys and values: {:.2f} times; {:.2f} times per peer that got them",
+       fmt::format("{} sent for {} of keys and values: {:.2f} times, {:.2f} per receiver",
                    human_bytes(report.bytes_sent), human_bytes(report.bytes_own), report.overhead(),
                    report.peers > 1 ? report.overhead() / static_cast<double>(report.peers - 1) : 0));
-  line("copies", fmt::format("{:.3f} received per change and peer (1 is the least); {} by push, {} by passes",
+  line("copies", fmt::format("{:.3f} received per change and peer (least: 1); {} by push, {} by passes",
                              report.copies(), grouped(report.pushed), grouped(report.by_pass)));
   line("again", report.rerun);
   return out;

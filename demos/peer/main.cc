@@ -98,8 +98,8 @@ class Terminal {
  public:
   void print(const std::string& line) {
     const std::lock_guard lock(mutex_);
-    // What comes while the person types goes above the line being typed.
-    fmt::print("{}{}\n", prompted_ ? "\r\x1b[K" : "", line);
+    // What comes while the person types goes on a line of its own; what was typed still counts.
+    fmt::print("{}{}\n", prompted_ ? "\n" : "", line);
     if (prompted_) fmt::print("> ");
     ::fflush(stdout);
   }

@@ -38,7 +38,7 @@ TEST(Report, SaysWhatWasProvenAndAtWhatCost) {
   EXPECT_THAT(text, HasSubstr("PROVEN: all peers agree"));
   EXPECT_THAT(text, HasSubstr("files: all"));
   EXPECT_THAT(text, HasSubstr("500 a second"));
-  EXPECT_THAT(text, HasSubstr("6.00 times; 2.00 times per peer"));
+  EXPECT_THAT(text, HasSubstr("6.00 times, 2.00 per receiver"));
   EXPECT_THAT(text, HasSubstr("1.010 received per change"));
   EXPECT_THAT(text, HasSubstr("250 ms after the heal"));
   EXPECT_THAT(text, HasSubstr("gossip --seed 7"));
