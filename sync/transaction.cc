@@ -106,7 +106,7 @@ void Transaction::put(Slot slot, std::uint64_t stamp, std::string_view bytes) {
   op.stamp = stamp;
   if (bytes.size() <= op.payload_capacity) {
     char* const at = const_cast<char*>(op.payload.data());  // Ours: a place in the arena.
-    std::memmove(at, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memmove(at, bytes.data(), bytes.size());
     op.payload = {at, bytes.size()};
   } else {
     op.payload = scratch_->arena.copy(bytes);
