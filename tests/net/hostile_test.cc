@@ -76,7 +76,9 @@ TEST(Hostile, AStrangerFillsNoMoreThanFourKibibytes) {
   RawPeer stranger(a.node->port());
   stranger.send(endless);
   EXPECT_TRUE(stranger.closed_by_peer());
-  EXPECT_TRUE(eventually([&] { return !a.peers(State::refused).empty(); }));
+  ASSERT_TRUE(eventually([&] { return !a.peers(State::refused).empty(); }));
+  EXPECT_NE(a.error(State::refused).find("no greeting within 4096 bytes"), std::string::npos)
+      << a.error(State::refused);
   EXPECT_EQ(a.node->traffic().frames_in, 0U);
 }
 
