@@ -73,6 +73,7 @@ Shape draw_shape(Rng& rng, Defect defect) {
   shape.partition_in = rng.pick(std::array<std::uint64_t, 2>{0, 300});
   shape.replay_in = rng.pick(std::array<std::uint64_t, 3>{0, 2, 10});
   // Many small frames on a slow link would take longer than the calm lasts.
+  if (shape.latency_max > 2 * millisecond) shape.chunk_bytes = std::max<std::size_t>(shape.chunk_bytes, 200);
   if (shape.latency_max > 100 * millisecond) {
     shape.chunk_bytes = 128 * 1024;
     shape.frame_bytes = 256 * 1024;
