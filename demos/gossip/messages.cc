@@ -24,7 +24,7 @@ std::string encode(const PeerStatus& status) {
   out.text(status.version.to_bytes()).text(status.digest).number(status.connected.size());
   for (const auto& address : status.connected) out.text(address);
   out.number(status.bytes_in).number(status.bytes_out).number(status.pushed).number(status.duplicates);
-  return out.number(status.passes).number(status.early).take();
+  return out.number(status.early).take();
 }
 
 Result<PeerStatus> decode_status(std::string body) {
@@ -38,7 +38,6 @@ Result<PeerStatus> decode_status(std::string body) {
   status.bytes_out = in.number();
   status.pushed = in.number();
   status.duplicates = in.number();
-  status.passes = in.number();
   status.early = in.number();
   if (!good || !in.complete()) return failure(Errc::malformed, broken);
   return status;

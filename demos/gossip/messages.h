@@ -20,7 +20,6 @@ struct PeerStatus {
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::uint64_t pushed = 0;      // Changes of others applied from pushes...
   std::uint64_t duplicates = 0;  // ...and those that came though they were known.
-  std::uint64_t passes = 0;      // Merged.
   std::uint64_t early = 0;       // Changes that wait for what they depend on.
 };
 

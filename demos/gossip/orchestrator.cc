@@ -287,7 +287,9 @@ void Orchestrator::finish_report() {
   report_.waited = schedule_.waited();
   report_.bytes_own = own_bytes(plan_);
   report_.by_pass = received_ - std::min(received_, report_.pushed);
-  report_.peer_views = view().peers;
+  const View last = view();
+  screen_.show(last);
+  report_.peer_views = last.peers;
 }
 
 }  // namespace gossip

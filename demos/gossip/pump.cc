@@ -31,7 +31,7 @@ Orchestrator::Status Orchestrator::pump() {
   if (!failure_.empty()) return failure(Errc::closed, failure_);
   if (!ok) return ok;
   dispatch();
-  screen_.show(view());
+  if (screen_.due(seconds())) screen_.show(view());
   if (now - last_progress_ > patience && (schedule_.under_way() || schedule_.only_waiting() || paused_)) {
     return failure(Errc::timeout, fmt::format("no progress for {} s with {} of {} changes made",
                                               patience.count(), schedule_.done(), schedule_.total()));

@@ -47,7 +47,6 @@ class Schedule {
   std::size_t total() const { return items_.size(); }
   std::size_t done() const { return done_; }
   std::size_t done_by(std::size_t peer) const { return done_by_[peer]; }
-  bool finished() const { return done_ == items_.size(); }
   // Of those that had their turn, how many had to wait at least once.
   std::size_t waited() const { return waited_; }
   // Something is being made.

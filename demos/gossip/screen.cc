@@ -187,11 +187,14 @@ void Screen::event(double seconds, const std::string& text) {
   if (!live_) write_out(last_.events.back() + "\n");
 }
 
+bool Screen::due(double seconds) const {
+  return shown_at_ < 0 || seconds - shown_at_ >= (live_ ? live_interval : plain_interval);
+}
+
 void Screen::show(const View& view) {
   auto events = std::move(last_.events);
   last_ = view;
   last_.events = std::move(events);
-  if (shown_at_ >= 0 && view.seconds - shown_at_ < (live_ ? live_interval : plain_interval)) return;
   shown_at_ = view.seconds;
   if (!live_) {
     write_out(fmt::format("{:7.2f} s  {} of {} changes, {} different digests, the last one {} behind\n",

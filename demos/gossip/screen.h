@@ -48,15 +48,16 @@ class Screen {
 
   // Something happened at `seconds`.
   void event(double seconds, const std::string& text);
-  // How it stands. Call it as often as you like.
+  // Whether it is time for the next picture, or line.
+  bool due(double seconds) const;
+  // How it stands.
   void show(const View& view);
   // Back to the ordinary screen. Then the last table and all events stay in view.
   void close();
 
-  bool colour() const { return colour_; }
+ private:
   std::size_t width() const;
 
- private:
   bool live_ = false;  // Redraws.
   bool colour_ = false;
   bool open_ = false;  // The screen of its own is up.

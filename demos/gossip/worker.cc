@@ -289,7 +289,6 @@ class Worker {
     const auto metrics = replica_->metrics();
     status.pushed = metrics.changes_remote;
     status.duplicates = metrics.changes_duplicate;
-    status.passes = metrics.passes_merged;
     status.early = metrics.changes_waiting;
     const auto traffic = node_->traffic();
     status.bytes_in = traffic.bytes_in;

@@ -69,7 +69,7 @@ TEST(Schedule, WhatFollowsWaitsAndLaterOnesPassIt) {
   make(schedule, 2, bob, 1);
   EXPECT_TRUE(schedule.only_waiting());
   make(schedule, 1, bob, 2);
-  EXPECT_TRUE(schedule.finished());
+  EXPECT_EQ(schedule.done(), schedule.total());
   EXPECT_EQ(schedule.done_by(1), 2U);
 }
 
@@ -106,7 +106,7 @@ TEST(Schedule, WhatOnlyTheDeadKnewIsMadeAgain) {
   EXPECT_THAT(schedule.tokens(2), ElementsAre(upto(replacement, 1)));
   make(schedule, 3, replacement, 2);
   make(schedule, 2, bob, 1);
-  EXPECT_TRUE(schedule.finished());
+  EXPECT_EQ(schedule.done(), schedule.total());
   EXPECT_EQ(schedule.known(upto(ada, 9)), 1U) << "The lost one isn't counted under the dead actor.";
 }
 
@@ -132,14 +132,14 @@ TEST(Schedule, ChainsOfLostChangesAreMadeAgainInOrder) {
     make(schedule, i, ada, i + 1);
     take_all(schedule);
   }
-  EXPECT_TRUE(schedule.finished());
+  EXPECT_EQ(schedule.done(), schedule.total());
   EXPECT_EQ(schedule.handle_death(0, ada, 0), 3U);
   EXPECT_EQ(schedule.done(), 0U);
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_THAT(take_all(schedule), ElementsAre(i));
     make(schedule, i, bob, i + 1);
   }
-  EXPECT_TRUE(schedule.finished());
+  EXPECT_EQ(schedule.done(), schedule.total());
 }
 
 }  // namespace
