@@ -53,11 +53,9 @@ test-all:
 	@$(MAKE) --no-print-directory asan-clang
 	@$(MAKE) --no-print-directory shared
 
-# Until the network demo stands, the README's first program.
-DEMO := $(if $(wildcard demos/gossip*),gossip,two_replicas)
 demo: deps build/release/build.ninja
-	@cmake --build --preset release -j $(JOBS) --target $(DEMO)
-	@build/release/demos/$(DEMO) $(ARGS)
+	@cmake --build --preset release -j $(JOBS) --target gossip
+	@build/release/demos/gossip $(ARGS)
 
 bench: deps build/release/build.ninja
 	@cmake --build --preset release -j $(JOBS)
