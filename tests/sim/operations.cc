@@ -121,7 +121,7 @@ Finding check_promise(const Promise& promise, const EngineReader& reader) {
 
 Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t replica,
                 const OperationLimits& limits, Rng& rng, Oracle& oracle, Oracle::View& view) {
-  const Version before = engine.version(keyspace);
+  const Version before = view.version;
   const auto nothing_happened = [&] {
     view.mirror.refresh(engine, keyspace, false);
     return view.mirror.changed() == 0 && engine.version(keyspace) == before;

@@ -180,8 +180,9 @@ const Oracle::Row* Oracle::find_row(const Dot& dot) const {
   return &actors_[it->second].rows[dot.counter - 1];
 }
 
-Finding Oracle::advance(View& view, const Version& to) const {
-  const std::vector<std::uint64_t> old = view.counters;
+Finding Oracle::advance(View& view, const Version& to) {
+  std::vector<std::uint64_t>& old = scratch_;
+  old.swap(view.counters);
   view.counters.assign(actors_.size(), 0);
   for (const auto& [id, counter] : to.entries()) {
     const auto it = index_.find(id);

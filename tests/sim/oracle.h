@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "crdt/version.h"
 #include "sync/engine.h"
 
@@ -112,18 +113,19 @@ class Oracle {
   };
 
   const Row* find_row(const Dot& dot) const;
-  Finding advance(View& view, const Version& to) const;
+  Finding advance(View& view, const Version& to);
   Finding check_digests(const std::vector<std::uint64_t>& counters, std::uint64_t content,
                         const DigestPair& digests);
 
   std::vector<Actor> actors_;
   std::unordered_map<ActorId, std::uint32_t> index_;
   std::size_t rows_ = 0;
+  std::vector<std::uint64_t> scratch_;
   // Digest pairs must be functions of version and content, and tell them apart.
-  std::unordered_map<std::uint64_t, Digest> digest_of_content_;
-  std::unordered_map<std::uint64_t, Digest> digest_of_version_;
-  std::unordered_map<std::uint64_t, std::uint64_t> content_of_digest_;
-  std::unordered_map<std::uint64_t, std::uint64_t> version_of_digest_;
+  absl::flat_hash_map<std::uint64_t, Digest> digest_of_content_;
+  absl::flat_hash_map<std::uint64_t, Digest> digest_of_version_;
+  absl::flat_hash_map<std::uint64_t, std::uint64_t> content_of_digest_;
+  absl::flat_hash_map<std::uint64_t, std::uint64_t> version_of_digest_;
 };
 
 }  // namespace syncline::sim

@@ -64,12 +64,12 @@ Shape draw_shape(Rng& rng, Defect defect) {
   shape.chunk_bytes = rng.pick(std::array<std::size_t, 3>{1, 200, 128 * 1024});
   shape.push_bytes = rng.pick(std::array<std::size_t, 2>{100, 64 * 1024});
   shape.frame_bytes = rng.pick(std::array<std::size_t, 2>{1'024, 256 * 1024});
-  shape.operation_gap = rng.pick(std::array<Micros, 3>{2, 10, 50}) * millisecond;
+  shape.operation_gap = rng.pick(std::array<Micros, 3>{5, 15, 50}) * millisecond;
   shape.latency_max = rng.pick(std::array<Micros, 3>{2, 30, 200}) * millisecond;
   shape.commit_max = rng.pick(std::array<Micros, 3>{0, 5, 100}) * millisecond;
   shape.cut_in = rng.pick(std::array<std::uint64_t, 4>{0, 20, 100, 1'000});
-  shape.crash_in = rng.pick(std::array<std::uint64_t, 3>{0, 200, 1'000});
-  shape.fail_in = rng.pick(std::array<std::uint64_t, 3>{0, 200, 1'000});
+  shape.crash_in = rng.pick(std::array<std::uint64_t, 3>{0, 500, 2'000});
+  shape.fail_in = rng.pick(std::array<std::uint64_t, 3>{0, 300, 1'500});
   shape.partition_in = rng.pick(std::array<std::uint64_t, 2>{0, 300});
   shape.replay_in = rng.pick(std::array<std::uint64_t, 3>{0, 2, 10});
   // Many small frames on a slow link would take longer than the calm lasts.
