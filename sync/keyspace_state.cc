@@ -596,6 +596,7 @@ std::size_t KeyspaceState::cut_log(std::size_t bytes) {
 void KeyspaceState::stage_for_record(std::string bytes, bool clear) {
   if (in_memory()) return;
   if (clear) {
+    parked.reset();  // It couldn't go on: the store forgets its chunks, too.
     staged_.clear();
     staged_cleared_ = true;
   }
