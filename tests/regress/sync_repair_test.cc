@@ -15,10 +15,6 @@ using std::chrono::milliseconds;
 const std::string k = leaf("k");
 const std::string m = leaf("m");
 
-bool contains(const std::vector<Notice::Kind>& kinds, Notice::Kind kind) {
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
-
 // ---- The repair that spreads the loss (counterexample 5) ------------------------------------
 
 // A bad page makes one leaf of one of five replicas read as absent.

@@ -17,10 +17,6 @@ const std::string k = leaf("k");
 const std::string m = leaf("m");
 const std::string unknown = leaf_key("k", Type{77}, "x");
 
-bool contains(const std::vector<Notice::Kind>& kinds, Notice::Kind kind) {
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
-
 TEST(Engine, AChangeIsOneRowALeafAndReadsItsOwnWrites) {
   TestClock clock;
   Peer a(1);

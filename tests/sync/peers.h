@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <functional>
@@ -205,6 +206,10 @@ class Link {
   std::array<std::unique_ptr<FrameSurgeon>, 2> surgeons_;
   std::array<std::function<bool(Message&)>, 2> alter_;
 };
+
+inline bool contains(const std::vector<Notice::Kind>& kinds, Notice::Kind kind) {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
 
 // Both hold the same, and know it.
 inline void expect_equal(const Peer& a, const Peer& b) {

@@ -15,10 +15,6 @@ using std::chrono::milliseconds;
 const std::string k = leaf("k");
 const std::string m = leaf("m");
 
-bool contains(const std::vector<Notice::Kind>& kinds, Notice::Kind kind) {
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
-
 // R-MEM-1: the cluster is checked before anything else is said or heard.
 TEST(Session, AnotherClusterIsRefusedBeforeAnything) {
   TestClock clock;
