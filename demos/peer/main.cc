@@ -5,22 +5,16 @@
 //
 // and type help. docs/demo.md has a session to follow. It keeps its data in
 // memory: what no other peer has is gone when it ends.
-#include <errno.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "demos/peer/shell.h"
+#include "demos/terminal/terminal.h"
 
 namespace peer {
 namespace {
@@ -77,70 +71,6 @@ syncline::Result<Options> parse(const std::vector<std::string>& arguments) {
   return options;
 }
 
-// Written by the signal handler, read by the loop: no signal is ever missed.
-std::array<int, 2> signal_pipe{-1, -1};
-
-bool catch_signals() {
-  if (::pipe2(signal_pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    const int saved = errno;
-    const auto written = ::write(signal_pipe[1], "x", 1);
-    static_cast<void>(written);  // Full: then there is something to read already.
-    errno = saved;
-  };
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
-  return true;
-}
-
-// Standard output, shared by the commands and what others do meanwhile.
-class Terminal {
- public:
-  void print(const std::string& line) {
-    const std::lock_guard lock(mutex_);
-    // What comes while the person types goes on a line of its own; what was typed still counts.
-    fmt::print("{}{}\n", prompted_ ? "\n" : "", line);
-    if (prompted_) fmt::print("> ");
-    ::fflush(stdout);
-  }
-  void prompt(bool on) {
-    const std::lock_guard lock(mutex_);
-    prompted_ = on && interactive_;
-    if (prompted_) fmt::print("> ");
-    ::fflush(stdout);
-  }
-  bool interactive() const { return interactive_; }
-
- private:
-  std::mutex mutex_;
-  bool interactive_ = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-  bool prompted_ = false;
-};
-
-// Runs lines until quit or the end of the input. False if a signal ended it.
-bool serve(Shell& shell, Terminal& terminal) {
-  std::string input;
-  for (;;) {
-    terminal.prompt(true);
-    std::array<pollfd, 2> fds{{{STDIN_FILENO, POLLIN, 0}, {signal_pipe[0], POLLIN, 0}}};
-    if (::poll(fds.data(), fds.size(), -1) < 0) continue;
-    if (fds[1].revents != 0) return false;
-    std::array<char, 4096> buffer;
-    const auto got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    terminal.prompt(false);
-    const bool over = got <= 0;
-    if (!over) input.append(buffer.data(), static_cast<std::size_t>(got));
-    if (over && !input.empty()) input += '\n';  // A last line without an end.
-    for (auto end = input.find('\n'); end != std::string::npos; end = input.find('\n')) {
-      const std::string line = input.substr(0, end);
-      input.erase(0, end + 1);
-      if (!shell.run(line)) return true;
-    }
-    if (over) return true;
-  }
-}
-
 int complain(const std::string& what, int status) {
   fmt::print(stderr, "peer: {}\n", what);
   return status;
@@ -160,8 +90,8 @@ void say_goodbye(const syncline::Keyspace& keyspace, syncline::Node& node, const
 }
 
 int run(const Options& options) {
-  Terminal terminal;
-  if (!catch_signals()) return complain("no pipe for signals", 1);
+  terminal::Terminal terminal;
+  if (!terminal::catch_signals()) return complain("no pipe for signals", 1);
   syncline::ReplicaOptions replica_options;
   replica_options.log = [&terminal](syncline::LogLevel level, std::string_view text, const auto&) {
     if (level >= syncline::LogLevel::warning) terminal.print(fmt::format("! {}", text));
@@ -177,10 +107,8 @@ int run(const Options& options) {
   bool orderly = false;
   {
     Shell shell(keyspace, *node, [&terminal](const std::string& line) { terminal.print(line); });
-    orderly = serve(shell, terminal);
+    orderly = terminal.serve([&shell](std::string_view line) { return shell.run(line); });
   }
-  terminal.prompt(false);
-  if (terminal.interactive()) fmt::print("\n");
   say_goodbye(keyspace, *node, options, orderly);
   return 0;
 }
