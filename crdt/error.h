@@ -21,7 +21,8 @@ enum class Errc {
   wrong_cluster,     // The peer or the store belongs to another cluster. Nothing changed.
   limit,             // A cap on a queue or a count was reached. Nothing changed; anti-entropy repairs.
   storage,           // The disk failed. The commit was undone; the detail has the reason.
-  damaged,           // A stored leaf failed its checksum and waits for repair. Nothing changed.
+  damaged,           // What is stored isn't what was written: a leaf waits for repair, or a store can't be
+                     // opened; the detail has the place. Nothing changed.
   timeout,           // The wait ended first. What was waited for may still happen.
   version_too_old,   // The log no longer reaches back so far. Iterate anew.
   network,           // A socket or a name failed; the detail has the reason. Data is untouched.

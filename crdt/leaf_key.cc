@@ -7,17 +7,18 @@ constexpr char zero = '\x00';
 constexpr char escaped_zero = '\xff';
 constexpr char end = '\x01';
 
-// Takes one escaped and ended string off the front. False if there is none.
-bool take_escaped(std::string_view& bytes, std::string& text) {
+// Takes one escaped and ended string off the front, into `text` unless that is
+// null. False if there is none.
+bool take_escaped(std::string_view& bytes, std::string* text) {
   for (;;) {
     const std::size_t at = bytes.find(zero);
     if (at == std::string_view::npos || at + 1 >= bytes.size()) return false;
     const char mark = bytes[at + 1];
-    text.append(bytes.substr(0, at));
+    if (text != nullptr) text->append(bytes.substr(0, at));
     bytes.remove_prefix(at + 2);
     if (mark == end) return true;
     if (mark != escaped_zero) return false;
-    text.push_back(zero);
+    if (text != nullptr) text->push_back(zero);
   }
 }
 
@@ -69,18 +70,29 @@ std::string leaf_key(const LeafPath& path) {
 
 Result<LeafPath> parse_leaf_key(std::string_view bytes) {
   LeafPath path;
-  if (!take_escaped(bytes, path.key)) return failure(Errc::malformed, "leaf key: no key");
+  if (!take_escaped(bytes, &path.key)) return failure(Errc::malformed, "leaf key: no key");
   while (!bytes.empty()) {
     if (path.elements.size() == leaf_depth_max) return failure(Errc::malformed, "leaf key: nested too deep");
     const Type type{static_cast<std::uint8_t>(bytes.front())};
     if (type == Type{0}) return failure(Errc::malformed, "leaf key: type zero");
     bytes.remove_prefix(1);
     path.elements.emplace_back(type, std::string());
-    if (!take_escaped(bytes, path.elements.back().second))
+    if (!take_escaped(bytes, &path.elements.back().second))
       return failure(Errc::malformed, "leaf key: an element without end");
   }
   if (path.elements.empty()) return failure(Errc::malformed, "leaf key: no type");
   return path;
+}
+
+bool is_leaf_key(std::string_view bytes) {
+  if (!take_escaped(bytes, nullptr)) return false;
+  std::size_t depth = 0;
+  do {
+    if (bytes.empty() || bytes.front() == zero || depth++ == leaf_depth_max) return false;
+    bytes.remove_prefix(1);
+    if (!take_escaped(bytes, nullptr)) return false;
+  } while (!bytes.empty());
+  return true;
 }
 
 std::string prefix_end(std::string_view prefix) {

@@ -52,6 +52,9 @@ SYNCLINE_EXPORT std::string leaf_key(const LeafPath& path);
 inline constexpr std::size_t leaf_depth_max = 16;
 [[nodiscard]] SYNCLINE_EXPORT Result<LeafPath> parse_leaf_key(std::string_view bytes);
 
+// Whether parse_leaf_key() would take `bytes`, found out without memory.
+[[nodiscard]] SYNCLINE_EXPORT bool is_leaf_key(std::string_view bytes);
+
 // The least bytes above everything that starts with `prefix`; empty means "no end".
 SYNCLINE_EXPORT std::string prefix_end(std::string_view prefix);
 

@@ -48,4 +48,8 @@ struct LiveDotView {
 // The counter of a dot that an open transaction has yet to assign. Above all others.
 inline constexpr std::uint64_t pending_counter = ~std::uint64_t{0};
 
+// Whether a row can have this counter: not "no dot", and not the one above all
+// others, which is never assigned and after which there is none.
+constexpr bool is_counter(std::uint64_t counter) { return counter != 0 && counter != pending_counter; }
+
 }  // namespace syncline

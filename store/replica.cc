@@ -47,7 +47,9 @@ Result<Replica> Replica::open(ReplicaOptions options) {
   if (options.store) {
     const auto head = options.store->load();
     if (!head) return tl::unexpected(head.error());
-    state->engine = std::make_unique<Engine>(options.engine, *options.store, *head);
+    auto engine = Engine::restore(options.engine, *options.store, *head);
+    if (!engine) return tl::unexpected(engine.error());
+    state->engine = std::move(*engine);
     state->store = std::move(options.store);
   } else {
     state->engine = std::make_unique<Engine>(options.engine);

@@ -11,6 +11,8 @@
 namespace syncline {
 namespace {
 
+bool is_keyspace_name(std::string_view name) { return !name.empty() && name.size() <= 1024; }
+
 Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
   Version version;
   for (const IndexedDot& entry : counters.since({}))
@@ -163,26 +165,36 @@ void Engine::Impl::check_amnesia(KeyspaceState& keyspace, const Counters& peer) 
   keyspace.self = ActorTable::none;
 }
 
-Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options), nullptr)) {}
-
-Engine::Engine(EngineOptions options, LeafSource& source, const Head& head)
-    : impl_(std::make_unique<Impl>(std::move(options), &source)) {
-  impl_->clock = Hlc(impl_->options.drift_max, head.hlc);
-  impl_->recorded_hlc = head.hlc;
+Result<void> Engine::Impl::restore(const Head& head) {
+  if (head.hlc >= Hlc::stamp_max) return failure(Errc::damaged, "a timestamp that no clock shows");
+  clock = Hlc(options.drift_max, head.hlc);
   for (const KeyspaceHead& stored : head.keyspaces) {
-    auto keyspace = std::make_unique<KeyspaceState>(stored.name, impl_->options, &source);
-    const auto restored = keyspace->restore(stored);
-    SYNCLINE_ASSERT(restored.has_value());
-    impl_->keyspaces.emplace(stored.name, std::move(keyspace));
-    ++impl_->keyspaces_opened;
+    if (!is_keyspace_name(stored.name) || keyspaces.contains(stored.name))
+      return failure(Errc::damaged, "a keyspace's name is stored twice, or none can be like it");
+    auto keyspace = std::make_unique<KeyspaceState>(stored.name, options, source);
+    if (const auto restored = keyspace->restore(stored); !restored)
+      return failure(restored.error().code,
+                     fmt::format("keyspace \"{}\": {}", stored.name, restored.error().detail));
+    keyspaces.emplace(stored.name, std::move(keyspace));
+    ++keyspaces_opened;
   }
+  return {};
+}
+
+Engine::Engine(EngineOptions options) : Engine(std::make_unique<Impl>(std::move(options), nullptr)) {}
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Engine>> Engine::restore(EngineOptions options, LeafSource& source, const Head& head) {
+  auto impl = std::make_unique<Impl>(std::move(options), &source);
+  if (const auto restored = impl->restore(head); !restored) return tl::unexpected(restored.error());
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
 Engine::~Engine() = default;
 
 Result<KeyspaceState*> Engine::open_keyspace(std::string_view name) {
   if (KeyspaceState* known = find_keyspace(name)) return known;
-  if (name.empty() || name.size() > 1024)
+  if (!is_keyspace_name(name))
     return failure(Errc::invalid_argument, "a keyspace's name has 1 to 1024 bytes");
   if (impl_->keyspaces.size() >= impl_->options.keyspaces_max)
     return failure(Errc::limit, "too many keyspaces");

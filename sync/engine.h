@@ -98,8 +98,10 @@ class SYNCLINE_EXPORT Engine {
  public:
   // Keeps all leaves in memory.
   explicit Engine(EngineOptions options);
-  // Reads leaves through `source`, which must outlive the engine and hold what `head` says.
-  Engine(EngineOptions options, LeafSource& source, const Head& head);
+  // Goes on with what a store has. Reads leaves through `source`, which must
+  // outlive the engine. `damaged`, saying which keyspace and what, unless `head`
+  // is what records of an engine add up to; the leaves are not read for that.
+  static Result<std::unique_ptr<Engine>> restore(EngineOptions options, LeafSource& source, const Head& head);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -168,6 +170,7 @@ class SYNCLINE_EXPORT Engine {
  private:
   friend class Session;
   struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -16,6 +16,7 @@ namespace syncline {
 
 struct Engine::Impl {
   Impl(EngineOptions options, LeafSource* source);
+  Result<void> restore(const Head& head);
 
   // The next id drawn from the seed.
   ActorId draw();
@@ -54,7 +55,6 @@ struct Engine::Impl {
   std::vector<IndexedDot> removed;
   std::vector<std::uint32_t> order;
   std::uint64_t sequence = 0;
-  std::uint64_t recorded_hlc = 0;
   std::uint64_t generation = 0;
   std::deque<EngineEvent> events;
   std::size_t notices = 0;  // Of events: these are bounded.

@@ -43,28 +43,46 @@ KeyspaceState::KeyspaceState(std::string name_, const EngineOptions& options, Le
     : name(std::move(name_)), options_(options), source_(source) {}
 
 Result<void> KeyspaceState::restore(const KeyspaceHead& head) {
-  for (const ActorId& id : head.actors) actors.intern(id);
-  if (actors.size() != head.actors.size()) return failure(Errc::storage, "an actor is stored twice");
-  for (const IndexedDot& entry : head.version) {
-    if (entry.actor >= actors.size()) return failure(Errc::storage, "a version names no actor");
-    version.raise(entry.actor, entry.counter);
-    is_taken_.resize(std::max<std::size_t>(is_taken_.size(), entry.actor + std::size_t{1}));
-    is_taken_[entry.actor] = true;
-    taken_.push_back(entry.actor);
-  }
-  digests = head.digests;
-  for (const LogRecord& record : head.log) {
-    auto entry = LogEntry::from_record(record);
-    if (!entry) return tl::unexpected(entry.error());
-    log.append(std::move(*entry));
-  }
+  if (const auto restored = restore_version(head); !restored) return restored;
+  if (const auto restored = restore_log(head.log); !restored) return restored;
   if (!head.staged.empty()) {
-    auto staged = StagedPass::from_bytes(head.staged);
+    auto staged = StagedPass::from_bytes(head.staged, actors.size());
     if (!staged) return tl::unexpected(staged.error());
     if (!staged->chunks.empty()) parked = std::make_unique<StagedPass>(std::move(*staged));
   }
   recorded_ = persisted_ = snapshot();
   remember_pair();
+  return {};
+}
+
+// Whether the state digest is that of the leaves would take reading them all:
+// comparing with peers finds out (I6).
+Result<void> KeyspaceState::restore_version(const KeyspaceHead& head) {
+  for (const ActorId& id : head.actors) actors.intern(id);
+  if (actors.size() != head.actors.size()) return failure(Errc::damaged, "an actor is stored twice");
+  is_taken_.resize(actors.size());
+  for (const IndexedDot& entry : head.version) {
+    if (entry.actor >= actors.size() || is_taken_[entry.actor] || !is_counter(entry.counter))
+      return failure(Errc::damaged, "a version that can't be");
+    raise_version(entry.actor, entry.counter, false);
+  }
+  if (digests.context != head.digests.context)
+    return failure(Errc::damaged, "a version that isn't its digest's");
+  digests = head.digests;
+  dirty_ = false;
+  return {};
+}
+
+Result<void> KeyspaceState::restore_log(const std::vector<LogRecord>& records) {
+  Counters logged;
+  for (const LogRecord& record : records) {
+    auto entry = LogEntry::from_record(record, actors.size());
+    if (!entry) return tl::unexpected(entry.error());
+    if (entry->first <= logged[entry->actor] || entry->last() > version[entry->actor])
+      return failure(Errc::damaged, "a log entry of dots out of turn");
+    logged.raise(entry->actor, entry->last());
+    log.append(std::move(*entry));
+  }
   return {};
 }
 

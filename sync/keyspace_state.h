@@ -53,7 +53,7 @@ class KeyspaceState {
  public:
   // `source` null keeps leaves in memory.
   KeyspaceState(std::string name, const EngineOptions& options, LeafSource* source);
-  // As a store left it. `storage` if the head is damaged.
+  // As a store left it. `damaged` unless records of an engine add up to that.
   Result<void> restore(const KeyspaceHead& head);
 
   // ---- leaves ----
@@ -173,6 +173,8 @@ class KeyspaceState {
   bool is_live_elsewhere(Merging& merging, std::string_view leaf, IndexedDot dot) const;
   void log_pass(const StagedPass& pass, const Counters& before);
   Result<void> check_digests(const StagedPass& pass) const;
+  Result<void> restore_version(const KeyspaceHead& head);
+  Result<void> restore_log(const std::vector<LogRecord>& records);
   Snapshot snapshot() const;
   void remember_pair();
 

@@ -10,6 +10,7 @@
 
 #include "crdt/bytes.h"
 #include "crdt/error.h"
+#include "crdt/row.h"
 #include "wire/message.h"
 
 namespace syncline {
@@ -50,6 +51,21 @@ inline std::uint64_t take_trusted_varint(const char*& at, const char* end) {
 }
 
 }  // namespace internal
+
+// Whether a keyspace with so many actors can have stored these bytes. Asked of
+// all that comes back from a disk without having been a leaf there.
+inline bool is_leaf_value(std::string_view value, std::uint32_t actors) {
+  ByteReader in(value);
+  while (in.left() > 0) {
+    const auto head = in.varint();
+    const auto counter = in.varint();
+    if (!head || *head >> 1 >= actors || !counter || !is_counter(*counter)) return false;
+    if ((*head & 1) != 0 && !in.varint()) return false;
+    const auto size = in.varint();
+    if (!size || !in.take(*size)) return false;
+  }
+  return true;
+}
 
 // Calls fn(const IndexedLive&) for each live dot, in stored order.
 template <class Fn>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crdt/bytes.h"
+#include "crdt/leaf_key.h"
 #include "sync/leaf_value.h"
 
 namespace syncline {
@@ -10,10 +11,12 @@ namespace {
 
 constexpr std::uint8_t has_payload_bit = 1;
 constexpr std::uint8_t has_stamp_bit = 2;
+constexpr std::uint8_t row_flags_max = has_payload_bit | has_stamp_bit;
 
 std::size_t memory_of(const LogEntry& entry) { return sizeof entry + entry.bytes.capacity() + 24; }
 
-// Log bytes are our own; see internal::take_trusted_varint.
+// Log bytes are our own, and were checked when a store gave them back; see
+// internal::take_trusted_varint.
 class TrustedReader {
  public:
   explicit TrustedReader(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
@@ -77,6 +80,49 @@ RowView take_row(TrustedReader& in, std::vector<IndexedDot>* dots) {
   return row;
 }
 
+// Finds out whether stored bytes can be read by the functions above.
+class StoredReader {
+ public:
+  StoredReader(std::string_view bytes, std::uint32_t actors) : in_(bytes), actors_(actors) {}
+
+  bool is_entry(bool whole, std::uint64_t count) {
+    if (whole && (!in_.varint() || !dots())) return false;
+    for (; count > 0; --count)
+      if (whole ? !row() : !leaf()) return false;
+    return in_.left() == 0;
+  }
+
+ private:
+  bool leaf() {
+    const auto size = in_.varint();
+    if (!size) return false;
+    const auto text = in_.take(*size);
+    return text && is_leaf_key(*text);
+  }
+  bool dots() {
+    const auto count = in_.varint();
+    if (!count) return false;
+    for (std::uint64_t i = 0; i < *count; ++i) {
+      const auto actor = in_.varint();
+      const auto counter = in_.varint();
+      if (!actor || *actor >= actors_ || !counter || !is_counter(*counter)) return false;
+    }
+    return true;
+  }
+  bool row() {
+    if (!leaf() || !dots()) return false;
+    const auto flags = in_.varint();
+    if (!flags || *flags > row_flags_max) return false;
+    if ((*flags & has_stamp_bit) != 0 && !in_.varint()) return false;
+    if ((*flags & has_payload_bit) == 0) return true;
+    const auto size = in_.varint();
+    return size && in_.take(*size);
+  }
+
+  ByteReader in_;
+  std::uint32_t actors_;
+};
+
 }  // namespace
 
 LogRecord LogEntry::to_record() const {
@@ -88,13 +134,16 @@ LogRecord LogEntry::to_record() const {
   return record;
 }
 
-Result<LogEntry> LogEntry::from_record(const LogRecord& record) {
+Result<LogEntry> LogEntry::from_record(const LogRecord& record, std::uint32_t actors) {
   ByteReader in(record.bytes);
   const auto flags = in.varint();
   const auto count = in.varint();
   const auto hash = in.varint();
-  if (!flags || *flags > 3 || !count || *count == 0 || *count > ~std::uint32_t{0} || !hash)
-    return failure(Errc::storage, "a log entry is damaged");
+  if (!flags || *flags > 3 || !count || *count == 0 || *count > ~std::uint32_t{0} || !hash ||
+      !StoredReader(in.rest(), actors).is_entry((*flags & 1) != 0, *count))
+    return failure(Errc::damaged, "a log entry can't be read");
+  if (record.actor >= actors || record.first == 0 || pending_counter - record.first < *count)
+    return failure(Errc::damaged, "a log entry of dots that can't be");
   LogEntry entry;
   entry.actor = record.actor;
   entry.count = static_cast<std::uint32_t>(*count);

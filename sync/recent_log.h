@@ -32,7 +32,9 @@ struct LogEntry {
 
   std::uint64_t last() const { return first + count - 1; }
   LogRecord to_record() const;
-  static Result<LogEntry> from_record(const LogRecord& record);
+  // As a store gives it back to a keyspace with so many actors. `damaged` unless
+  // all of it can be read and lies within that.
+  static Result<LogEntry> from_record(const LogRecord& record, std::uint32_t actors);
 };
 
 // Makes an entry of a change. Indices are the keyspace's own.

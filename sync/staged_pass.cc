@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "crdt/bytes.h"
+#include "crdt/leaf_key.h"
+#include "sync/leaf_value.h"
 
 namespace syncline {
 namespace {
 
-tl::unexpected<Error> damaged() { return failure(Errc::storage, "a staged pass is damaged"); }
+tl::unexpected<Error> damaged() { return failure(Errc::damaged, "a staged pass can't be read"); }
 
 void put_text(std::string& out, std::string_view text) {
   put_varint(out, text.size());
@@ -33,23 +35,31 @@ void put_counters(std::string& out, const Counters& counters) {
   }
 }
 
-bool take_dot(ByteReader& in, IndexedDot& dot) {
+bool take_leaf(ByteReader& in, std::string& leaf) { return take_text(in, leaf) && is_leaf_key(leaf); }
+
+bool take_dot(ByteReader& in, std::uint32_t actors, IndexedDot& dot) {
   const auto actor = in.varint();
   const auto counter = in.varint();
-  if (!actor || *actor >= ActorTable::none || !counter) return false;
+  if (!actor || *actor >= actors || !counter || !is_counter(*counter)) return false;
   dot = {static_cast<std::uint32_t>(*actor), *counter};
   return true;
 }
 
-bool take_counters(ByteReader& in, Counters& counters) {
+bool take_counters(ByteReader& in, std::uint32_t actors, Counters& counters) {
   const auto count = in.varint();
   if (!count) return false;
   for (std::uint64_t i = 0; i < *count; ++i) {
     IndexedDot entry;
-    if (!take_dot(in, entry)) return false;
+    if (!take_dot(in, actors, entry)) return false;
     counters.raise(entry.actor, entry.counter);
   }
   return true;
+}
+
+bool lies_within(std::string_view value, const Counters& version) {
+  bool within = true;
+  for_each_live_in(value, [&](const IndexedLive& live) { within = within && version.contains(live.dot); });
+  return within;
 }
 
 }  // namespace
@@ -79,24 +89,26 @@ std::string StagedChunk::to_bytes() const {
   return out;
 }
 
-Result<StagedChunk> StagedChunk::from_bytes(std::string_view bytes) {
+Result<StagedChunk> StagedChunk::from_bytes(std::string_view bytes, std::uint32_t actors) {
   ByteReader in(bytes);
   StagedChunk chunk;
   const auto flags = in.varint();
-  if (!flags || *flags > 1 || !take_counters(in, chunk.version)) return damaged();
+  if (!flags || *flags > 1 || !take_counters(in, actors, chunk.version)) return damaged();
   chunk.new_round = *flags == 1;
   const auto leaf_count = in.varint();
   if (!leaf_count) return damaged();
   for (std::uint64_t i = 0; i < *leaf_count; ++i) {
     std::pair<std::string, std::string> leaf;
-    if (!take_text(in, leaf.first) || !take_text(in, leaf.second)) return damaged();
+    if (!take_leaf(in, leaf.first) || !take_text(in, leaf.second)) return damaged();
+    if (!is_leaf_value(leaf.second, actors) || !lies_within(leaf.second, chunk.version)) return damaged();
     chunk.leaves.push_back(std::move(leaf));
   }
   const auto dead_count = in.varint();
   if (!dead_count) return damaged();
   for (std::uint64_t i = 0; i < *dead_count; ++i) {
     std::pair<IndexedDot, std::string> row;
-    if (!take_dot(in, row.first) || !take_text(in, row.second)) return damaged();
+    if (!take_dot(in, actors, row.first) || !take_leaf(in, row.second)) return damaged();
+    if (!chunk.version.contains(row.first)) return damaged();
     chunk.dead.push_back(std::move(row));
   }
   if (in.left() != 0) return damaged();
@@ -128,19 +140,21 @@ std::string StagedPass::header_bytes() const {
   return out;
 }
 
-Result<StagedPass> StagedPass::from_bytes(const std::vector<std::string>& staged) {
+Result<StagedPass> StagedPass::from_bytes(const std::vector<std::string>& staged, std::uint32_t actors) {
   if (staged.empty()) return damaged();
   StagedPass pass;
   ByteReader in(staged.front());
   const auto peer = in.take(pass.peer.size());
   const auto flags = in.varint();
-  if (!peer || !flags || *flags > 3 || !take_counters(in, pass.asked) || in.left() != 0) return damaged();
+  if (!peer || !flags || *flags > 3 || !take_counters(in, actors, pass.asked) || in.left() != 0)
+    return damaged();
   std::memcpy(pass.peer.data(), peer->data(), peer->size());
   pass.full = (*flags & 1) != 0;
   pass.repair = (*flags & 2) != 0;
   for (std::size_t i = 1; i < staged.size(); ++i) {
-    auto chunk = StagedChunk::from_bytes(staged[i]);
+    auto chunk = StagedChunk::from_bytes(staged[i], actors);
     if (!chunk) return tl::unexpected(chunk.error());
+    if (pass.chunks.empty() ? !chunk->new_round : !chunk->version.includes(pass.version())) return damaged();
     pass.stage(std::move(*chunk));
   }
   return pass;

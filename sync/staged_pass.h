@@ -25,7 +25,9 @@ struct StagedChunk {
 
   std::size_t memory_bytes() const;
   std::string to_bytes() const;
-  static Result<StagedChunk> from_bytes(std::string_view bytes);
+  // As a store gives it back to a keyspace with so many actors. `damaged` unless
+  // all of it can be read and lies within that.
+  static Result<StagedChunk> from_bytes(std::string_view bytes, std::uint32_t actors);
 };
 
 struct StagedPass {
@@ -50,9 +52,9 @@ struct StagedPass {
   const Counters& version() const { return chunks.back().version; }
   // The last leaf staged in the present round; empty if none.
   std::string_view cursor() const;
-  // As the store keeps it: a first element with the facts above, then chunks.
+  // As the store keeps it: a first element with the facts above, then chunks. `damaged` as before.
   std::string header_bytes() const;
-  static Result<StagedPass> from_bytes(const std::vector<std::string>& staged);
+  static Result<StagedPass> from_bytes(const std::vector<std::string>& staged, std::uint32_t actors);
 };
 
 }  // namespace syncline

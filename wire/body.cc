@@ -4,8 +4,6 @@
 #include <limits>
 #include <utility>
 
-#include "crdt/leaf_key.h"
-
 namespace syncline {
 namespace {
 
@@ -41,27 +39,6 @@ enum StatusFlags : std::uint64_t { has_definitions = 1, has_digests = 2, wants_r
 constexpr unsigned status_flag_bits = 3;
 
 }  // namespace
-
-bool is_leaf_key(std::string_view bytes) {
-  const auto take_escaped = [&bytes] {
-    for (;;) {
-      const std::size_t at = bytes.find('\x00');
-      if (at == std::string_view::npos || at + 1 >= bytes.size()) return false;
-      const char mark = bytes[at + 1];
-      bytes.remove_prefix(at + 2);
-      if (mark == '\x01') return true;
-      if (mark != '\xff') return false;
-    }
-  };
-  if (!take_escaped()) return false;
-  std::size_t depth = 0;
-  do {
-    if (bytes.empty() || bytes.front() == '\x00' || depth++ == leaf_depth_max) return false;
-    bytes.remove_prefix(1);
-    if (!take_escaped()) return false;
-  } while (!bytes.empty());
-  return true;
-}
 
 Result<std::uint32_t> to_index(std::uint64_t value, const char* what) {
   if (value > std::numeric_limits<std::uint32_t>::max()) {

@@ -17,6 +17,7 @@
 
 #include "crdt/bytes.h"
 #include "crdt/error.h"
+#include "crdt/leaf_key.h"
 #include "crdt/row.h"
 #include "wire/codec.h"
 #include "wire/column.h"
@@ -71,13 +72,6 @@ Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams&
 // Definitions, version and, if there is one, base and start of the resume point.
 void put_want(std::string& out, const Want& want, KeyspaceStreams& streams);
 Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& streams, const WireLimits& limits);
-
-// Whether parse_leaf_key() would take `bytes`, found out without memory.
-bool is_leaf_key(std::string_view bytes);
-
-// Whether a row can have this counter: not "no dot", and not the one that is
-// above all others and never assigned (crdt/row.h), after which there is none.
-constexpr bool is_counter(std::uint64_t counter) { return counter != 0 && counter != pending_counter; }
 
 // Parts that several bodies have.
 

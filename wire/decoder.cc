@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "crdt/leaf_key.h"
 #include "wire/body.h"
 #include "wire/codec.h"
 #include "wire/frame.h"

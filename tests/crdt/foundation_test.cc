@@ -141,6 +141,24 @@ TEST(LeafKey, OrdersAsItsParts) {
   }
 }
 
+// What is asked without memory is what parsing would answer, for damaged keys, too.
+TEST(LeafKey, IsWhatParsingTakes) {
+  const std::string deepest = leaf_key(LeafPath{"k", {leaf_depth_max, {Type::or_set, "x"}}});
+  EXPECT_TRUE(is_leaf_key(deepest));
+  EXPECT_FALSE(is_leaf_key(deepest + leaf_key("", Type::or_set, "").substr(2)));
+  Random random(7);
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < 20'000; ++i) {
+    std::string bytes =
+        leaf_key(LeafPath{std::string("a\0b", 3), {{Type::lww_map, "f"}, {Type::or_set, ""}}});
+    bytes.resize(bytes.size() - random.below(3));
+    bytes[random.below(bytes.size())] = "\0\1\xff"[random.below(3)];
+    ASSERT_EQ(is_leaf_key(bytes), parse_leaf_key(bytes).has_value());
+    if (is_leaf_key(bytes)) ++taken;
+  }
+  EXPECT_GT(taken, 1'000U);
+}
+
 TEST(LeafKey, PrefixesCoverJustTheirKeys) {
   std::string prefix;
   append_escaped_prefix(prefix, std::string_view("a\0", 2));

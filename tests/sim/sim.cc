@@ -248,9 +248,8 @@ struct Sim::Impl {
     for (std::uint8_t& byte : replica.node) byte = static_cast<std::uint8_t>(rng.next());
     const EngineOptions engine_options{
         .entropy = replica.entropy, .log_bytes_max = shape.log_bytes, .early_bytes_max = shape.early_bytes};
-    replica.engine = replica.disk
-                         ? std::make_unique<Engine>(engine_options, *replica.disk, replica.disk->head())
-                         : std::make_unique<Engine>(engine_options);
+    replica.engine = replica.disk ? *Engine::restore(engine_options, *replica.disk, replica.disk->head())
+                                  : std::make_unique<Engine>(engine_options);
     ++replica.life;
     replica.commit_due = false;
     replica.keyspaces.clear();

@@ -144,6 +144,26 @@ TEST_F(RecordStoreTest, AStoreThatCannotBeLoadedIsNotOpened) {
   EXPECT_EQ(opened.error(), (Error{Errc::storage, "no such disk"}));
 }
 
+// The newest entry of the log comes back cut short.
+class DamagedStore : public MapStore {
+ public:
+  Result<Head> load() override {
+    auto head = MapStore::load();
+    for (KeyspaceHead& keyspace : head->keyspaces) keyspace.log.back().bytes.pop_back();
+    return head;
+  }
+};
+
+TEST_F(RecordStoreTest, R_DUR_5_ADamagedStoreIsNotOpenedAndSaysWhy) {
+  disk = std::make_shared<DamagedStore>();
+  must(open(1).keyspace("shop").update([](auto& tx) { tx.reg("r").set(1); }));
+  ReplicaOptions options;
+  options.store = disk;
+  const auto opened = Replica::open(std::move(options));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error(), (Error{Errc::damaged, "keyspace \"shop\": a log entry can't be read"}));
+}
+
 // Reads fail while told to.
 class FlakyStore : public MapStore {
  public:

@@ -234,7 +234,7 @@ TEST(Engine, AfterAmnesiaItWritesUnderAFreshActor) {
 
   a = std::make_unique<Peer>(1, EngineOptions{}, true);
   *a->disk = sim::Disk(snapshot);
-  a->engine = std::make_unique<Engine>(EngineOptions{.entropy = {1, 2, 3, 1}}, *a->disk, a->disk->head());
+  a->engine = *Engine::restore({.entropy = {1, 2, 3, 1}}, *a->disk, a->disk->head());
   a->shop = *a->engine->open_keyspace("shop");
   const Dot reused = a->put(clock, {leaf("p")}, "after");
   ASSERT_EQ(reused, (Dot{kept.actor, kept.counter + 1}));

@@ -113,8 +113,7 @@ class Peer {
     options_.entropy = {seed_, 2, 3, seed_};
     node[0] = static_cast<std::uint8_t>(seed_);
     node[1] = static_cast<std::uint8_t>(seed_ >> 8);
-    engine =
-        disk ? std::make_unique<Engine>(options_, *disk, disk->head()) : std::make_unique<Engine>(options_);
+    engine = disk ? *Engine::restore(options_, *disk, disk->head()) : std::make_unique<Engine>(options_);
     shop = *engine->open_keyspace("shop");
   }
   Dot commit(Transaction tx, std::size_t rows) {
