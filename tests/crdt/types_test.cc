@@ -108,7 +108,7 @@ TEST(LwwRegister, GreatestTimestampWinsThenActor) {
   EXPECT_EQ(carl, dora);
 }
 
-TEST(LwwRegister, AWriteBeatsWhatItSawThoughItsClockIsBehind) {
+TEST(LwwRegister, AWriteBeatsWhatItSawThoughItsClockIsBehind_R_TIME_1) {
   LwwRegister<std::string> ada, bob;
   bob.merge(ada.set(a, 1'000, "old"));
   ada.merge(bob.set(b, 3, "new"));

@@ -140,6 +140,14 @@ TEST(Docs, EveryCaseTheyNameExists) {
   EXPECT_GT(named, 0U);
 }
 
+// The page of promises and the tests tell of the same requirements.
+TEST(Docs, TheRequirementsPromisedAreThoseInTheNamesOfTests) {
+  std::set<std::string> tested;
+  for (const std::string& source : sources({"tests"})) tested.merge(requirements_tested_by(source));
+  EXPECT_EQ(requirements_of(read(root() / "docs" / "guarantees.md")), tested);
+  EXPECT_THAT(tested, Contains("R-CRDT-1"));
+}
+
 // What the checks above rest on, shown to see what is there and what isn't.
 
 constexpr const char* sample =
@@ -163,6 +171,15 @@ TEST(Document, IsTakenApart) {
   EXPECT_THAT(ctest_names_of(sample), ElementsAre("some_test"));
   EXPECT_THAT(cases_of(sample), ElementsAre("Suite.CaseOne"));
   EXPECT_THAT(blocks_of("no block"), IsEmpty());
+}
+
+TEST(Document, RequirementsAreFoundInPagesAndInNamesOfTests) {
+  EXPECT_THAT(requirements_of("as (R-AE-1), R-DUR-12; not R-AE or PR-AE-2"),
+              ElementsAre("R-AE-1", "R-DUR-12"));
+  EXPECT_THAT(
+      requirements_tested_by("// R_AE_9\nTEST(A, B_R_AE_1) {\nTEST_F(C_R_RES_4, D_R_DUR_12_R_AE_2) {\n"),
+      ElementsAre("R-AE-1", "R-AE-2", "R-DUR-12", "R-RES-4"));
+  EXPECT_THAT(requirements_tested_by("int R_AE_1 = 0;"), IsEmpty());
 }
 
 TEST(Document, LinesAreFoundWhateverTheirIndentation) {

@@ -110,6 +110,22 @@ std::vector<std::string> cases_of(std::string_view markdown) {
   return matches(markdown, R"(`([A-Z][A-Za-z0-9_]*\.[A-Z][A-Za-z0-9_]*)`)");
 }
 
+std::set<std::string> requirements_of(std::string_view markdown) {
+  const auto found = matches(markdown, R"(\b(R-[A-Z]+-[0-9]+)\b)");
+  return {found.begin(), found.end()};
+}
+
+std::set<std::string> requirements_tested_by(std::string_view source) {
+  std::set<std::string> ids;
+  for (const std::string& name : matches(source, R"((?:^|\n)TEST(?:_F|_P)?\((\w+,\s*\w+)\))")) {
+    for (std::string id : matches(name, R"((R_[A-Z]+_[0-9]+))")) {
+      std::replace(id.begin(), id.end(), '_', '-');
+      ids.insert(std::move(id));
+    }
+  }
+  return ids;
+}
+
 bool contains_lines(std::string_view source, std::string_view text) {
   const auto wanted = outdented(lines_of(text));
   const auto lines = lines_of(source);

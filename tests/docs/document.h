@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,11 @@ std::vector<std::string> anchors_of(std::string_view markdown);
 std::vector<std::string> ctest_names_of(std::string_view markdown);
 // Cases that it names: `Suite.Case` in backticks.
 std::vector<std::string> cases_of(std::string_view markdown);
+
+// Requirements that it names, as R-DUR-5; and those that names of test cases in a source carry, as R_DUR_5,
+// told in the same form.
+std::set<std::string> requirements_of(std::string_view markdown);
+std::set<std::string> requirements_tested_by(std::string_view source);
 
 // Whether the lines of `text`, whatever its indentation, stand in `source` one after the other,
 // indented alike.

@@ -89,8 +89,7 @@ AddressBook::Options book_options() {
           .seed = 1};
 }
 
-// R-BLAST-3.
-TEST(AddressBook, RestsDoubleWithJitterUpToALimit) {
+TEST(AddressBook, RestsDoubleWithJitterUpToALimit_R_BLAST_3) {
   AddressBook book(book_options());
   for (const auto& [failures, most] :
        {std::pair<std::size_t, int>{1, 100}, {2, 200}, {3, 400}, {6, 3'000}, {99, 3'000}}) {

@@ -19,8 +19,7 @@ std::string hello(Replica& replica) {
   return *link->send();
 }
 
-// R-SEC-7.
-TEST(Hostile, WhoSaysNothingOrHalfOfItIsDroppedInTime) {
+TEST(Hostile, WhoSaysNothingOrHalfOfItIsDroppedInTime_R_SEC_7) {
   auto options = quick();
   options.handshake_timeout = milliseconds(100);
   Peer a(std::move(options));
@@ -63,8 +62,8 @@ TEST(Hostile, AFloodOfStrangersDoesNotFloodTheLog) {
   EXPECT_LE(a.peers(State::refused).size(), 16U);
 }
 
-// R-SEC-7: a frame that is announced and never ends.
-TEST(Hostile, AStrangerFillsNoMoreThanFourKibibytes) {
+// A frame that is announced and never ends.
+TEST(Hostile, AStrangerFillsNoMoreThanFourKibibytes_R_SEC_7) {
   Peer a(quick());
   auto other = Replica::open();
   std::string endless = hello(*other).substr(0, 8);
@@ -82,8 +81,7 @@ TEST(Hostile, AStrangerFillsNoMoreThanFourKibibytes) {
   EXPECT_EQ(a.node->traffic().frames_in, 0U);
 }
 
-// R-RES-1, R-SEC-7: half-open handshakes.
-TEST(Hostile, OnlySoManyStrangersAtOnce) {
+TEST(Hostile, OnlySoManyStrangersAtOnce_R_RES_1_R_SEC_7) {
   auto options = quick();
   options.handshakes_max = 8;  // Four for one host.
   Peer a(std::move(options));
@@ -111,8 +109,8 @@ TEST(Hostile, WhoGreetsAndFallsSilentIsDropped) {
   EXPECT_TRUE(eventually([&] { return a.log.count(LogLevel::info, "silent for 150 ms") == 1; }));
 }
 
-// R-RES-2: the peer asks for everything, keeps talking, and reads nothing.
-TEST(Hostile, WhoNeverReadsIsCappedAndThenDropped) {
+// The peer asks for everything, keeps talking, and reads nothing.
+TEST(Hostile, WhoNeverReadsIsCappedAndThenDropped_R_RES_1_R_RES_2) {
   constexpr std::size_t cap = 64 * 1024;
   auto options = quick();
   options.write_queue_bytes_max = cap;
@@ -167,8 +165,7 @@ TEST(Hostile, ResetsInTheMiddleOfWritesKillNobody) {
   ::sigaction(SIGPIPE, &before, nullptr);
 }
 
-// R-TIME-3.
-TEST(Hostile, ALoopThatStoodStillBlamesNobody) {
+TEST(Hostile, ALoopThatStoodStillBlamesNobody_R_TIME_3) {
   auto options = quick();
   options.dead_after = milliseconds(300);
   options.tick_interval = milliseconds(20);

@@ -141,8 +141,7 @@ TEST(Mesh, HalvesDoNotMixUntilHealed) {
   EXPECT_TRUE(eventually([&] { return agree(a, b); }));
 }
 
-// R-RES-1.
-TEST(Mesh, TakesInOnlySoManyPeers) {
+TEST(Mesh, TakesInOnlySoManyPeers_R_RES_1) {
   auto options = quick();
   options.peers_max = 2;
   Peer hub(options);
@@ -181,8 +180,7 @@ TEST(Mesh, ForgetsLearnedAddressesThatStayDead) {
   EXPECT_TRUE(shows(joined.address()));
 }
 
-// R-MEM-1.
-TEST(Mesh, AnotherClusterIsRefusedOnBothSidesBeforeAnyData) {
+TEST(Mesh, AnotherClusterIsRefusedOnBothSidesBeforeAnyData_R_MEM_1) {
   Peer a(quick());
   a.put("mine", "secret");
   Peer b;
@@ -209,8 +207,8 @@ TEST(Mesh, AnotherClusterIsRefusedOnBothSidesBeforeAnyData) {
   EXPECT_EQ(b.get("mine"), std::nullopt);
 }
 
-// R-MEM-1: the address of a friend is taken by a stranger.
-TEST(Mesh, AnAddressThatChangedClustersExchangesNothing) {
+// The address of a friend is taken by a stranger.
+TEST(Mesh, AnAddressThatChangedClustersExchangesNothing_R_MEM_1) {
   Peer a(quick());
   Peer b(quick({a.address()}));
   ASSERT_TRUE(eventually([&] { return b.connected() == 1; }));

@@ -279,7 +279,7 @@ TEST(Node, RefusesOptionsThatCannotWork) {
   }
 }
 
-TEST(Node, PlaintextOffThisMachineNeedsTheSwitch) {
+TEST(Node, PlaintextOffThisMachineNeedsTheSwitch_R_SEC_1) {
   Peer a;
   for (const bool listening : {true, false}) {
     auto options = quick();

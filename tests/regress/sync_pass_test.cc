@@ -63,7 +63,7 @@ struct Milk {
   }
 };
 
-TEST(SeenIsNotApplied, AnEarlyChangeWaitsForWhatItRemoves) {
+TEST(SeenIsNotApplied, AnEarlyChangeWaitsForWhatItRemoves_R_CRDT_3) {
   Milk milk;
   milk.play();
   EXPECT_EQ(milk.a.live(k), std::vector{milk.a1});

@@ -18,7 +18,7 @@ const std::string m = leaf("m");
 // ---- The repair that spreads the loss (counterexample 5) ------------------------------------
 
 // A bad page makes one leaf of one of five replicas read as absent.
-TEST(WipedLeaf, ComesBackAndIsLostNowhere) {
+TEST(WipedLeaf, ComesBackAndIsLostNowhere_R_AE_1) {
   TestClock clock;
   std::vector<std::unique_ptr<Peer>> peers;
   for (std::uint64_t i = 0; i < 5; ++i) peers.push_back(std::make_unique<Peer>(i + 1, EngineOptions{}, true));
@@ -69,7 +69,7 @@ TEST(WipedLeaf, AnOrdinaryMergeWouldSpreadTheLoss) {
 
 // ---- Announcing what isn't on disk (counterexample 13) --------------------------------------
 
-TEST(Announcing, WaitsForTheDisk) {
+TEST(Announcing, WaitsForTheDisk_R_DUR_1) {
   TestClock clock;
   Peer a(1), b(2, {}, true), c(3);
   Link ab(clock, a, b), bc(clock, b, c);
@@ -208,7 +208,7 @@ TEST(ReusedDot, APushOfAnotherChangeIsReported) {
 // ---- Digest without version (counterexample 17) ---------------------------------------------
 
 // B is A and an element added and removed again: equal states, unequal versions.
-TEST(DigestPair, EqualStatesOfUnequalVersionsArentInSync) {
+TEST(DigestPair, EqualStatesOfUnequalVersionsArentInSync_R_AE_2) {
   TestClock clock;
   Peer a(1), b(2);
   a.put(clock, {k});

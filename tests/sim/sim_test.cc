@@ -19,7 +19,7 @@ std::uint64_t scaled(std::uint64_t small, std::uint64_t full, std::uint64_t deep
 
 // Replicas that are split, crash, lose writes that no disk had and hear old
 // frames stay right at every step, and agree within ten ticks of calm (R-AE-3).
-TEST(Simulation, ConvergesThroughChaos) {
+TEST(Simulation, ConvergesThroughChaos_R_AE_3) {
   const std::clock_t began = std::clock();
   SimCounts total;
   const std::uint64_t seeds = scaled(10, 60, 3'000, 50'000);

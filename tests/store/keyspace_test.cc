@@ -422,7 +422,7 @@ TEST_F(KeyspaceTest, CallsFromInsideAreRefusedAndNotDeadlocked) {
   EXPECT_DEATH(must(shop.read([&](Reader&) { shop.version(); })), "no call on the replica inside");
 }
 
-TEST_F(KeyspaceTest, AThrowingUpdateWritesNothingAndFreesTheLock) {
+TEST_F(KeyspaceTest, AThrowingUpdateWritesNothingAndFreesTheLock_R_BLAST_2) {
   EXPECT_THROW(static_cast<void>(shop.update([](auto& tx) {
                  tx.set("s").insert(1);
                  throw std::runtime_error("out of apples");

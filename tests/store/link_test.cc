@@ -54,7 +54,7 @@ TEST_F(LinkTest, WritesOnALivingLinkArriveByPush) {
 }
 
 // I6, looked at after each single frame.
-TEST_F(LinkTest, InSyncIsOnlySaidOfEqualDigests) {
+TEST_F(LinkTest, InSyncIsOnlySaidOfEqualDigests_R_AE_2) {
   auto a = ada.connect({}, nullptr);
   auto b = bob.connect({}, nullptr);
   must(adas.update([](auto& tx) { tx.set("s").insert(1); }));
@@ -296,7 +296,7 @@ TEST_F(LinkTest, NonsenseOffTheStreamEndsTheLinkAndNothingElse) {
   EXPECT_TRUE(wire.sync());
 }
 
-TEST_F(LinkTest, PeersOfAnotherClusterAreToldWhy) {
+TEST_F(LinkTest, PeersOfAnotherClusterAreToldWhy_R_MEM_1) {
   SessionOptions other;
   other.cluster = "elsewhere";
   auto a = ada.connect({}, nullptr);
@@ -383,7 +383,7 @@ TEST_F(LinkTest, ReplicasOpenedWithTheDefaultsHaveIdsOfTheirOwn) {
   EXPECT_GT(one->now().wall, std::chrono::hours(24 * 365 * 50));
 }
 
-TEST_F(LinkTest, ClocksTooFarAheadAreNoticedAndLogged) {
+TEST_F(LinkTest, ClocksTooFarAheadAreNoticedAndLogged_R_TIME_2) {
   std::vector<std::string> lines;
   ReplicaOptions options;
   options.log = [&](LogLevel level, std::string_view line,

@@ -154,7 +154,7 @@ class DamagedStore : public MapStore {
   }
 };
 
-TEST_F(RecordStoreTest, R_DUR_5_ADamagedStoreIsNotOpenedAndSaysWhy) {
+TEST_F(RecordStoreTest, ADamagedStoreIsNotOpenedAndSaysWhy_R_DUR_6) {
   disk = std::make_shared<DamagedStore>();
   must(open(1).keyspace("shop").update([](auto& tx) { tx.reg("r").set(1); }));
   ReplicaOptions options;

@@ -170,7 +170,7 @@ TEST_F(WatchTest, AWatcherMayDestroyTheReplica) {
   replica = open_replica(clock, 2);
 }
 
-TEST_F(WatchTest, WhatWatchersThrowIsLoggedAndOthersHear) {
+TEST_F(WatchTest, WhatWatchersThrowIsLoggedAndOthersHear_R_BLAST_2) {
   std::vector<std::string> lines;
   ReplicaOptions options;
   options.log = [&](LogLevel level, std::string_view line,
@@ -285,7 +285,7 @@ TEST_F(WatchTest, TheThreadThatTellsWatchersTellsOthersCommitsToo) {
   EXPECT_THAT(told_by, ElementsAre(teller_id, teller_id));
 }
 
-TEST_F(WatchTest, CommitsWaitWhileTooManyEventsWait) {
+TEST_F(WatchTest, CommitsWaitWhileTooManyEventsWait_R_RES_1) {
   ReplicaOptions options;
   options.events_max = 10;
   Replica small = open_replica(clock, 2, options);

@@ -84,7 +84,7 @@ TEST_F(EngineRestore, TakesWhatItWrote) {
   EXPECT_EQ(restored([](const Head&) {}), "restored");
 }
 
-TEST_F(EngineRestore, R_DUR_5_ADamagedClockOrNameIsAnError) {
+TEST_F(EngineRestore, ADamagedClockOrNameIsAnError_R_DUR_6) {
   EXPECT_EQ(restored([](Head& head) { head.hlc = ~std::uint64_t{0}; }),
             "damaged: a timestamp that no clock shows");
   const char* name = "damaged: a keyspace's name is stored twice, or none can be like it";
@@ -93,7 +93,7 @@ TEST_F(EngineRestore, R_DUR_5_ADamagedClockOrNameIsAnError) {
   EXPECT_EQ(restored_shop([](KeyspaceHead& shop) { shop.name.assign(2'000, 'n'); }), name);
 }
 
-TEST_F(EngineRestore, R_DUR_5_ADamagedVersionIsAnError) {
+TEST_F(EngineRestore, ADamagedVersionIsAnError_R_DUR_6) {
   EXPECT_EQ(restored_shop([](KeyspaceHead& shop) { shop.actors.at(1) = shop.actors.at(0); }),
             "damaged: keyspace \"shop\": an actor is stored twice");
   const std::string version = "damaged: keyspace \"shop\": a version that can't be";
@@ -108,7 +108,7 @@ TEST_F(EngineRestore, R_DUR_5_ADamagedVersionIsAnError) {
   EXPECT_EQ(restored_shop([](KeyspaceHead& shop) { ++shop.digests.context.high; }), digest);
 }
 
-TEST_F(EngineRestore, R_DUR_5_ADamagedLogIsAnError) {
+TEST_F(EngineRestore, ADamagedLogIsAnError_R_DUR_6) {
   const std::string unreadable = "damaged: keyspace \"shop\": a log entry can't be read";
   for (const bool whole : {true, false}) {
     const std::size_t at = entry(whole);
@@ -130,7 +130,7 @@ TEST_F(EngineRestore, R_DUR_5_ADamagedLogIsAnError) {
 }
 
 // A change that names an actor whom the keyspace doesn't have.
-TEST_F(EngineRestore, R_DUR_5_ALogThatNamesNoActorIsAnError) {
+TEST_F(EngineRestore, ALogThatNamesNoActorIsAnError_R_DUR_6) {
   EXPECT_EQ(restored_shop([](KeyspaceHead& shop) {
               std::string bytes = "\1\1\1\1\1";  // Whole, one row, hash, clock, one dependency:
               put_varint(bytes, shop.actors.size());
@@ -140,7 +140,7 @@ TEST_F(EngineRestore, R_DUR_5_ALogThatNamesNoActorIsAnError) {
             "damaged: keyspace \"shop\": a log entry can't be read");
 }
 
-TEST_F(EngineRestore, R_DUR_5_ADamagedStagedPassIsAnError) {
+TEST_F(EngineRestore, ADamagedStagedPassIsAnError_R_DUR_6) {
   const std::string unreadable = "damaged: keyspace \"shop\": a staged pass can't be read";
   for (std::size_t i = 0; i < head().staged.size(); ++i) {
     for (std::size_t length = 0; length < head().staged[i].size(); ++length)
@@ -162,7 +162,7 @@ TEST_F(EngineRestore, R_DUR_5_ADamagedStagedPassIsAnError) {
 
 // Only reading all leaves would tell that a state digest lies. Peers tell by
 // comparing; they take in nothing that doesn't add up, and say so.
-TEST_F(EngineRestore, R_AE_1_AStateDigestThatLiesIsFoundByComparing) {
+TEST_F(EngineRestore, AStateDigestThatLiesIsFoundByComparing_R_AE_1) {
   DigestPair lie = head().digests;
   ++lie.state.low;
   stored_.disk->set_digests("shop", lie);
@@ -182,7 +182,7 @@ void flip(Random& random, std::string& bytes) {
 
 // Flipped bits are refused, or harm nobody: a peer that was there before, an
 // empty one, and the log's own readers meet what passed for a head.
-TEST_F(EngineRestore, R_DUR_5_FlippedBitsNeverEndTheProcess) {
+TEST_F(EngineRestore, FlippedBitsNeverEndTheProcess_R_DUR_6) {
   Random random(1);
   std::size_t refused = 0, taken = 0;
   for (std::size_t run = 0; run < scaled(10'000); ++run) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "crdt/hlc.h"
+#include "tests/support/scale.h"
 #include "tests/sync/peers.h"
 
 namespace syncline {
@@ -55,7 +56,7 @@ TEST(Engine, ATransactionGivenUpLeavesNothing) {
   EXPECT_TRUE(a.content().empty());
 }
 
-TEST(Engine, LimitsRefuseAtTheWrite) {
+TEST(Engine, LimitsRefuseAtTheWrite_R_RES_3) {
   TestClock clock;
   Peer a(1, EngineOptions{
                 .value_bytes_max = 10, .key_bytes_max = 40, .change_bytes_max = 1'000, .keyspaces_max = 2});
@@ -98,7 +99,7 @@ TEST(Engine, ADroppedKeyspaceComesBackUnderAFreshActor) {
 }
 
 // What unfinished buffers hold is bounded; what they shed comes by a pass.
-TEST(Engine, TheBufferOfEarlyChangesIsBounded) {
+TEST(Engine, TheBufferOfEarlyChangesIsBounded_R_CRDT_3_R_RES_1) {
   TestClock clock;
   Peer a(1), b(2), c(3, EngineOptions{.early_bytes_max = 2'000});
   Link ab(clock, a, b);
@@ -156,6 +157,31 @@ TEST(Engine, TheLogIsCutToItsBudgetAndPeersBelowItGetAFullPass) {
   expect_equal(a, b);
 }
 
+// What was added and removed again leaves a counter in the version and nothing
+// else, once the log forgets it.
+TEST(Engine, PairsOfAddAndRemoveLeaveLessThanAKilobyte_R_AE_4) {
+  TestClock clock;
+  Peer a(1, EngineOptions{.log_bytes_max = 400}), b(2);
+  const auto memory = [&] {
+    return a.engine->leaf_memory_bytes(*a.shop) + a.engine->log_memory_bytes(*a.shop);
+  };
+  const auto pairs = [&](std::size_t count) {
+    for (; count > 0; --count) {
+      a.put(clock, {k}, "x");
+      a.remove(clock, {k});
+    }
+  };
+  pairs(10);
+  const std::size_t before = memory();
+  pairs(scaled(100'000) - 10);
+  EXPECT_EQ(a.version().counter(*a.engine->own_actor(*a.shop)), 2 * scaled(100'000));
+  EXPECT_LT(memory(), before + 1'000);
+  Link link(clock, a, b);
+  link.run(milliseconds(300));
+  expect_equal(a, b);
+  EXPECT_LT(link.session(0).metrics().bytes_out, 1'000U);
+}
+
 TEST(Engine, TouchedSinceNamesTheLeavesOfMissingDots) {
   TestClock clock;
   Peer a(1);
@@ -168,9 +194,9 @@ TEST(Engine, TouchedSinceNamesTheLeavesOfMissingDots) {
   EXPECT_TRUE(a.engine->touched_since(*a.shop, a.version())->empty());
 }
 
-// R-TIME-2, at the edge in both directions: what is ahead by more than the
+// At the edge in both directions: what is ahead by more than the
 // drift is applied, counted, reported, and never advances our clock.
-TEST(Engine, AClockTooFarAheadIsNotFollowed) {
+TEST(Engine, AClockTooFarAheadIsNotFollowed_R_TIME_2) {
   for (const bool too_far : {false, true}) {
     TestClock clock;
     Peer a(1), b(2);
@@ -215,10 +241,10 @@ TEST(Engine, TheGreatestTimestampSurvivesARestart) {
   EXPECT_GT(a.engine->begin(*a.shop, clock.now).hlc(), before);
 }
 
-// R-ID-3: a machine set back to an older snapshot, its random bits with it, goes
+// A machine set back to an older snapshot, its random bits with it, goes
 // on under its old actor. A peer that knows more of that actor than it does
 // makes it take a fresh one.
-TEST(Engine, AfterAmnesiaItWritesUnderAFreshActor) {
+TEST(Engine, AfterAmnesiaItWritesUnderAFreshActor_R_ID_3) {
   TestClock clock;
   Peer b(2);
   std::unique_ptr<Peer> a = std::make_unique<Peer>(1, EngineOptions{}, true);

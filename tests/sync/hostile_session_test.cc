@@ -112,7 +112,7 @@ TEST(HostileSession, WildIndicesAndCountersAreRefused) {
 }
 
 // Well-formed lies that can't be told from the truth at once: taken or not, they do no harm here.
-TEST(HostileSession, BoastsAreOutlived) {
+TEST(HostileSession, BoastsAreOutlived_R_SEC_4) {
   constexpr std::uint64_t huge = ~std::uint64_t{0} - 1;
   const std::string payload = "p";
   std::vector<Message> lies;
@@ -257,7 +257,7 @@ void mutate(Message& message, sim::Rng& rng, std::vector<std::vector<RowView>>& 
 // A liar changes one in so many messages of a real conversation, over and over.
 // A peer that believes lies may hold what was never written; it must not crash,
 // must keep its own rules, and must not lose what it wrote itself.
-TEST(HostileSession, MutatedConversationsDoNoHarmBeyondTheirWords) {
+TEST(HostileSession, MutatedConversationsDoNoHarmBeyondTheirWords_R_SEC_4) {
   const char* scale = std::getenv("SYNCLINE_TEST_SCALE");
   const std::uint64_t runs = scale != nullptr && std::string_view(scale) == "small" ? 150 : 1'500;
   std::uint64_t refused = 0;

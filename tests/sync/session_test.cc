@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 const std::string k = leaf("k");
 const std::string m = leaf("m");
 
-// R-MEM-1: the cluster is checked before anything else is said or heard.
-TEST(Session, AnotherClusterIsRefusedBeforeAnything) {
+// The cluster is checked before anything else is said or heard.
+TEST(Session, AnotherClusterIsRefusedBeforeAnything_R_MEM_1) {
   TestClock clock;
   Peer a(1), b(2);
   a.put(clock, {k});
@@ -63,8 +63,8 @@ TEST(Session, EqualReplicasSayLittle) {
   EXPECT_LE(link.session(0).metrics().bytes_out - before, 48 * (ticks + 1));
 }
 
-// R-AE-2: "in sync" needs a comparison of digests.
-TEST(Session, InSyncIsOnlySaidAfterAComparison) {
+// "In sync" needs a comparison of digests.
+TEST(Session, InSyncIsOnlySaidAfterAComparison_R_AE_2) {
   TestClock clock;
   Peer a(1), b(2);
   a.put(clock, {k});
@@ -183,7 +183,7 @@ TEST(Session, StagedChunksSurviveARestart) {
   expect_equal(a, b);
 }
 
-TEST(Session, ALeafLargerThanAFrameTravelsInSeveral) {
+TEST(Session, ALeafLargerThanAFrameTravelsInSeveral_R_RES_3) {
   TestClock clock;
   Peer a(1), b(2);
   SessionOptions options;
@@ -221,9 +221,9 @@ TEST(Session, APassWithoutProgressIsGivenUp) {
   expect_equal(b, c);
 }
 
-// R-AE-1: equal versions with unequal states are found, reported and repaired,
-// and a repair that can't help isn't tried in a loop.
-TEST(Session, DivergenceIsFoundAndRepairedWithBackOff) {
+// Equal versions with unequal states are found, reported and repaired, and a repair that can't help isn't
+// tried in a loop.
+TEST(Session, DivergenceIsFoundAndRepairedWithBackOff_R_AE_1_R_BLAST_3) {
   TestClock clock;
   Peer a(1, {}, true), b(2);
   a.put(clock, {k, m});
@@ -261,6 +261,69 @@ TEST(Session, DivergenceIsFoundAndRepairedWithBackOff) {
   EXPECT_TRUE(a.content().contains(k));
   expect_equal(a, b);
   EXPECT_TRUE(link.session(0).in_sync());
+}
+
+// ---- long absences, wrong clocks ----
+
+// Causes are never dropped by time. While B is away for 400 days, what it had
+// is removed, others write, and the log forgets: it resurrects nothing, and
+// what it wrote alone is lost to nobody.
+TEST(Session, APeerBackAfterAYearResurrectsNothing_R_GC_1) {
+  TestClock clock;
+  Peer a(1, EngineOptions{.log_bytes_max = 2'000}), b(2, {}, true), c(3);
+  for (int i = 0; i < 20; ++i) a.put(clock, {leaf("old" + std::to_string(i))});
+  {
+    Link ab(clock, a, b), ac(clock, a, c);
+    ab.run(milliseconds(1'000));
+    ac.run(milliseconds(1'000));
+  }
+  b.put(clock, {leaf("alone")});
+  b.persist();
+  {
+    Link ac(clock, a, c);
+    for (int i = 0; i < 20; ++i) a.remove(clock, {leaf("old" + std::to_string(i))});
+    for (int day = 0; day < 400; ++day) {
+      clock.pass(std::chrono::hours(24));
+      a.put(clock, {leaf("day" + std::to_string(day % 10))});
+      ac.run(milliseconds(100));
+    }
+  }
+  b.restart();
+  Link ab(clock, a, b), ac(clock, a, c);
+  for (int turn = 0; turn < 5; ++turn) {
+    ab.run(milliseconds(1'000));
+    ac.run(milliseconds(1'000));
+  }
+  expect_equal(a, b);
+  expect_equal(a, c);
+  EXPECT_EQ(c.content().size(), 11U);
+  EXPECT_TRUE(c.content().contains(leaf("alone")));
+  EXPECT_GT(ab.session(1).metrics().full_passes_in, 0U);
+}
+
+// A replica that starts with its wall clock off by ten years is as good as any.
+TEST(Session, RestartsWithAWallClockTenYearsOffRejoinAtOnce_R_MEM_2) {
+  constexpr auto ten_years = std::chrono::hours(24 * 3653);
+  for (const auto jump : {ten_years, -ten_years}) {
+    TestClock clock;
+    Peer a(1), b(2, {}, true);
+    a.put(clock, {k});
+    {
+      Link link(clock, a, b);
+      b.put(clock, {m});
+      link.run(milliseconds(300));
+    }
+    b.restart();
+    TestClock jumped = clock;
+    jumped.now.wall += jump;
+    b.put(jumped, {leaf("after")});
+    b.persist();
+    Link link(clock, a, b);
+    link.run(milliseconds(300));
+    expect_equal(a, b);
+    EXPECT_EQ(a.content().size(), 3U);
+    EXPECT_TRUE(link.session(0).in_sync());
+  }
 }
 
 // ---- timers ----

@@ -148,7 +148,7 @@ std::vector<Golden> goldens(MessageBox& box) {
   };
 }
 
-TEST(Golden, FramesOfThisReleaseAreDecoded) {
+TEST(Golden, FramesOfThisReleaseAreDecoded_R_UPG_1) {
   MessageBox box;
   for (const Golden& golden : goldens(box)) {
     SCOPED_TRACE(golden.name);
