@@ -290,7 +290,9 @@ void Session::handle_timeout(Time now) {
     if (impl.owns_inbound(*each) &&
         each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic) {
       impl.end_inbound(*each, true);
-      each->behind_since = now.monotonic + impl.options.pass_timeout;  // Others first.
+      const auto others_first = now.monotonic + impl.options.pass_timeout;
+      each->behind_since = others_first;
+      each->repair_at = std::max(each->repair_at, others_first);
     }
     impl.evaluate(*each, now);
   }

@@ -284,41 +284,5 @@ TEST(RegistersLoser, StaysUntilItIsRemoved) {
   EXPECT_TRUE(model_finds(model::Broken::losers_are_dropped));
 }
 
-// ---- An old connection's frames in a new one ------------------------------------------------
-
-// The first chunks of an old pass aren't an answer to a new session's question
-// (the simulator found them taken for one: ids of passes began anew on each).
-TEST(OldFrames, DontAnswerNewQuestions) {
-  TestClock clock;
-  Peer a(1), b(2);
-  for (const char* element : {"1", "2", "3", "4"}) a.put(clock, {leaf(element)}, "old");
-  std::vector<std::string> old;
-  {
-    Link link(clock, a, b, SessionOptions{.chunk_bytes = 1});
-    for (int turn = 0; turn < 8; ++turn) {
-      link.collect(0, 1);
-      for (const std::string& frame : link.frames(0)) old.push_back(frame);
-      link.deliver(0);
-      link.collect(1);
-      link.deliver(1);
-    }
-  }
-  EXPECT_TRUE(b.version().empty());
-  for (const char* element : {"1", "2", "3", "4"}) a.put(clock, {leaf(element)}, "new");
-  SessionOptions options;
-  options.node = b.node;
-  {
-    Session replayed(*b.engine, options, clock.now);
-    for (const std::string& frame : old) {
-      while (replayed.poll_frame(clock.now)) {
-      }
-      if (!replayed.handle_frame(clock.now, frame)) break;
-    }
-  }
-  Link link(clock, a, b, SessionOptions{.chunk_bytes = 1});
-  link.run(milliseconds(3'000));
-  expect_equal(a, b);
-}
-
 }  // namespace
 }  // namespace syncline
