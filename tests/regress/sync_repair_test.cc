@@ -190,6 +190,39 @@ TEST(ReusedDot, TwoPayloadsAtOneLeafTheGreaterStays) {
     EXPECT_EQ(peer->content().at(k).front().payload.bytes, "two");
 }
 
+// The same when nobody doubts the versions: the copy wrote more, and its log
+// is cut, so that C is sent all its leaves.
+TEST(ReusedDot, APassThatIsTrustedKeepsBothLeaves) {
+  ReusedDot trace;
+  trace.a.put(trace.clock, {k}, "one");
+  {
+    Link link(trace.clock, trace.a, trace.c);
+    link.run(milliseconds(300));
+  }
+  trace.copy.put(trace.clock, {m}, "other");
+  trace.copy.put(trace.clock, {leaf("n")}, "more");
+  trace.copy.engine->cut_log(*trace.copy.shop, 0);
+  Link link(trace.clock, trace.copy, trace.c);
+  while (link.session(1).metrics().passes_in == 0 && link.settle(1) > 0) {
+  }
+  EXPECT_EQ(link.session(1).metrics().full_passes_in, 1U);
+  EXPECT_EQ(trace.c.engine->metrics().repair_kept, 0U);
+  for (const std::string& kept : {k, m, leaf("n")}) EXPECT_TRUE(trace.c.content().contains(kept));
+  EXPECT_TRUE(contains(trace.c.notices(), Notice::Kind::dot_reused));
+  link.run(milliseconds(3'000));
+  expect_equal(trace.copy, trace.c);
+  EXPECT_EQ(trace.c.content().size(), 3U);
+}
+
+// What merging as ever would do: at each leaf one side has the dot, and the other covers it and hasn't.
+TEST(ReusedDot, AnOrdinaryMergeWouldLoseBoth) {
+  const Leaf one{LiveDot{Dot{ActorId{}, 1}, Payload{0, "one"}}};
+  const Leaf other{LiveDot{Dot{ActorId{}, 1}, Payload{0, "other"}}};
+  const auto covers = [](const Dot&) { return true; };
+  EXPECT_TRUE(merge(one, covers, Leaf{}, covers).empty());
+  EXPECT_TRUE(merge(Leaf{}, covers, other, covers).empty());
+}
+
 // A second change under a dot that is known is told apart by its hash.
 TEST(ReusedDot, APushOfAnotherChangeIsReported) {
   ReusedDot trace;
@@ -208,31 +241,48 @@ TEST(ReusedDot, APushOfAnotherChangeIsReported) {
 // ---- Digest without version (counterexample 17) ---------------------------------------------
 
 // B is A and an element added and removed again: equal states, unequal versions.
-TEST(DigestPair, EqualStatesOfUnequalVersionsArentInSync_R_AE_2) {
-  TestClock clock;
-  Peer a(1), b(2);
-  a.put(clock, {k});
-  {
+struct AddedAndRemoved {
+  AddedAndRemoved() {
+    a.put(clock, {k});
     Link link(clock, a, b);
     link.run(milliseconds(300));
+    b.put(clock, {m});
+    b.remove(clock, {m});
   }
-  b.put(clock, {m});
-  b.remove(clock, {m});
-  EXPECT_EQ(a.content(), b.content());
-  EXPECT_EQ(a.engine->digests(*a.shop).state, b.engine->digests(*b.shop).state);
-  EXPECT_NE(a.engine->digests(*a.shop).context, b.engine->digests(*b.shop).context);
-  {
+
+  // Whether A says that they are in sync while nothing but digests comes from B, as `alter` leaves them.
+  bool in_sync(const std::function<void(DigestPair&)>& alter) {
     Link link(clock, a, b);
-    link.operate_on(1, [](Message& message) {
+    link.operate_on(1, [&](Message& message) {
+      if (auto* status = std::get_if<Status>(&message)) alter(status->digests);
       return !std::holds_alternative<Chunk>(message) && !std::holds_alternative<Push>(message);
     });
     link.run(milliseconds(3'000));
-    EXPECT_FALSE(link.session(0).in_sync());
+    return link.session(0).in_sync();
   }
-  Link whole(clock, a, b);
+
+  TestClock clock;
+  Peer a{1}, b{2};
+};
+
+TEST(DigestPair, EqualStatesOfUnequalVersionsArentInSync_R_AE_2) {
+  AddedAndRemoved trace;
+  EXPECT_EQ(trace.a.content(), trace.b.content());
+  EXPECT_EQ(trace.a.engine->digests(*trace.a.shop).state, trace.b.engine->digests(*trace.b.shop).state);
+  EXPECT_NE(trace.a.engine->digests(*trace.a.shop).context, trace.b.engine->digests(*trace.b.shop).context);
+  EXPECT_FALSE(trace.in_sync([](const DigestPair&) {}));
+  Link whole(trace.clock, trace.a, trace.b);
   whole.run(milliseconds(3'000));
   EXPECT_TRUE(whole.session(0).in_sync());
-  expect_equal(a, b);
+  expect_equal(trace.a, trace.b);
+}
+
+// The defect: digests of states alone.
+TEST(DigestPair, WithoutTheVersionTheyWouldSeemInSync) {
+  AddedAndRemoved trace;
+  const Digest context = trace.a.engine->digests(*trace.a.shop).context;
+  EXPECT_TRUE(trace.in_sync([&](DigestPair& told) { told.context = context; }));
+  EXPECT_NE(trace.a.version(), trace.b.version());
 }
 
 }  // namespace

@@ -259,6 +259,47 @@ TEST(LwwLoser, IsKeptSoThatTheOrderOfArrivalDoesNotShow) {
   EXPECT_EQ(sound.second, Value("a1"));
 }
 
+// --- corrosion #352: two delete one row at once, and nothing breaks the tie -----------------
+
+// A row as it was there: the greater version wins, and on a tie who has it keeps its own.
+class TiedRow {
+ public:
+  TiedRow add(int who, const std::string&) { return write(who, true); }
+  TiedRow remove(int who, const std::string&) { return write(who, false); }
+  void merge(const TiedRow& other) {
+    if (other.version_ > version_) *this = other;
+  }
+  friend bool operator==(const TiedRow&, const TiedRow&) = default;
+
+ private:
+  TiedRow write(int who, bool there) {
+    ++version_, writer_ = who, there_ = there;
+    return *this;
+  }
+  int version_ = 0, writer_ = 0;
+  bool there_ = false;
+};
+
+// Whether two replicas come to the same after both removed, or both wrote, at once.
+template <class T>
+bool ties_converge(bool removal) {
+  T one, two;
+  two.merge(one.add(1, "row"));
+  const auto at_one = removal ? one.remove(1, "row") : one.add(1, "row");
+  const auto at_two = removal ? two.remove(2, "row") : two.add(2, "row");
+  one.merge(at_two), two.merge(at_one);
+  return one == two;
+}
+
+TEST(Corrosion352_R_CRDT_5, TwoWhoRemoveOrWriteAtOnceAgree) {
+  for (const bool removal : {true, false}) {
+    EXPECT_FALSE(ties_converge<TiedRow>(removal));
+    EXPECT_TRUE(ties_converge<Set>(removal));
+    EXPECT_TRUE(ties_converge<Map>(removal));
+    EXPECT_TRUE(ties_converge<Register>(removal));
+  }
+}
+
 // --- Seen is not applied ---------------------------------------------------------------
 
 // A merge that skips what adds no dot to those seen.
