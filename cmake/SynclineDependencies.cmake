@@ -26,6 +26,7 @@ syncline_find(xxhash libxxhash-dev libxxhash)
 syncline_find(absl libabsl-dev absl_btree absl_flat_hash_map)
 syncline_find(fmt libfmt-dev fmt)
 syncline_find(uv libuv1-dev libuv)
+syncline_find(sqlite libsqlite3-dev sqlite3)
 
 # A header of its own, without a .pc file; it is part of our public API.
 if(NOT TARGET syncline_dep::expected)

@@ -37,6 +37,8 @@ const char* name(Errc code) noexcept {
       return "network";
     case Errc::closed:
       return "closed";
+    case Errc::disk_full:
+      return "disk_full";
   }
   return "unknown";
 }

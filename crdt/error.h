@@ -27,6 +27,7 @@ enum class Errc {
   version_too_old,   // The log no longer reaches back so far. Iterate anew.
   network,           // A socket or a name failed; the detail has the reason. Data is untouched.
   closed,            // The object was closed or stopped. Nothing changed.
+  disk_full,         // No room for the commit, which was undone. Reads go on; make room and write again.
 };
 
 // The code's name, as it stands in this file.

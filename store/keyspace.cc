@@ -50,6 +50,7 @@ Result<Version> Keyspace::write(const std::string_view* token, absl::FunctionRef
   KeyspaceState* keyspace = turn->find(*slot_);
   if (keyspace == nullptr) return tl::unexpected(slot_->problem);
   if (token != nullptr && turn->knows_token(*slot_, *token)) return turn->engine->version(*keyspace);
+  if (const auto refused = turn->refusal()) return tl::unexpected(*refused);
 
   Transaction transaction = turn->engine->begin(*keyspace, turn->now());
   {
@@ -57,7 +58,9 @@ Result<Version> Keyspace::write(const std::string_view* token, absl::FunctionRef
     Update update(transaction);
     write(update);
   }
+  const std::size_t before = turn->engine->leaf_memory_bytes(*keyspace);
   Result<Version> written = turn->engine->commit(std::move(transaction));
+  turn->uncommitted_bytes += std::max(turn->engine->leaf_memory_bytes(*keyspace), before) - before;
   const Result<void> stored = turn->pump();
   turn->wake_all = true;
   if (!written) return written;
@@ -268,7 +271,9 @@ Result<void> Keyspace::flush() {
   if (is_inside(*state_)) return tl::unexpected(inside_error());
   Turn turn(state_);
   if (turn->find(*slot_) == nullptr) return tl::unexpected(slot_->problem);
-  return turn->pump();
+  if (auto done = turn->pump(ReplicaState::Commit::now); !done) return done;
+  if (const auto undone = std::exchange(slot_->undone, std::nullopt)) return tl::unexpected(*undone);
+  return {};
 }
 
 bool Keyspace::durable(const Version& version) const {

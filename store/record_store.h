@@ -20,7 +20,15 @@ class SYNCLINE_EXPORT RecordStore : public LeafSource {
 
   // Makes the record durable, leaves and all else (see apply() in sync/record.h).
   // On error (`storage`) nothing of it may ever become visible.
+  // `disk_full` says that later ones may work, see ready().
   virtual Result<void> commit(const Record& record) = 0;
+
+  // Whether a commit may work now. Asked from time to time after one failed;
+  // until it says yes the replica refuses to write, and goes on reading.
+  virtual bool ready() { return true; }
+
+  // Called once, after the last commit: all that was written is there.
+  virtual Result<void> close() { return {}; }
 };
 
 }  // namespace syncline

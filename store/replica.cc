@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "store/replica_state.h"
+#include "store/sqlite_store.h"
 
 namespace syncline {
 namespace {
@@ -28,14 +29,25 @@ bool draw(Bits& bits) {
   return getentropy(bits.data(), sizeof bits) == 0;
 }
 
+// Begins with what the store holds.
+Result<void> load(ReplicaState& state, ReplicaOptions& options) {
+  auto head = options.store->load();
+  if (!head) return tl::unexpected(head.error());
+  auto engine = Engine::restore(options.engine, *options.store, *head);
+  if (!engine) return tl::unexpected(engine.error());
+  state.engine = std::move(*engine);
+  state.store = std::move(options.store);
+  state.cluster = std::move(head->cluster);
+  state.commit_window = options.commit_window;
+  if (head->store_id != 0) std::memcpy(state.node.data(), &head->store_id, sizeof head->store_id);
+  return {};
+}
+
 }  // namespace
 
 Result<Replica> Replica::open(ReplicaOptions options) {
-  if (!options.path.empty()) {
-    return failure(
-        Errc::unsupported,
-        "this release keeps replicas in memory only: leave `path` empty, or pass a store of your own");
-  }
+  if (!options.path.empty() && options.store)
+    return failure(Errc::invalid_argument, "a replica has one store: a path or one of the caller's own");
   auto state = std::make_shared<ReplicaState>();
   if (options.engine.entropy == EngineOptions{}.entropy && !draw(options.engine.entropy)) {
     return failure(Errc::unsupported, "the system has no random bits to give");
@@ -44,16 +56,19 @@ Result<Replica> Replica::open(ReplicaOptions options) {
   state->clock = options.clock ? std::move(options.clock) : system_time;
   state->log = std::move(options.log);
   state->events_max = options.events_max;
+  if (!options.path.empty()) {
+    auto store = SqliteStore::open({.path = options.path,
+                                    .cache_bytes = options.cache_bytes,
+                                    .relaxed = options.durability == Durability::relaxed});
+    if (!store) return tl::unexpected(store.error());
+    options.store = std::move(*store);
+  }
   if (options.store) {
-    const auto head = options.store->load();
-    if (!head) return tl::unexpected(head.error());
-    auto engine = Engine::restore(options.engine, *options.store, *head);
-    if (!engine) return tl::unexpected(engine.error());
-    state->engine = std::move(*engine);
-    state->store = std::move(options.store);
+    if (auto loaded = load(*state, options); !loaded) return tl::unexpected(loaded.error());
   } else {
     state->engine = std::make_unique<Engine>(options.engine);
   }
+  if (state->commit_window.count() > 0) state->committer = std::thread(ReplicaState::commit_in_time, state);
   return Replica(std::move(state));
 }
 
@@ -70,8 +85,16 @@ Replica& Replica::operator=(Replica&& other) noexcept {
 
 Replica::~Replica() {
   if (!state_) return;
-  Turn turn(state_);
-  turn->close(turn.lock());
+  {
+    Turn turn(state_);
+    turn->close(turn.lock());
+  }
+  std::thread& committer = state_->committer;
+  if (committer.get_id() == std::this_thread::get_id()) {
+    committer.detach();  // A watcher on it destroys the replica: it ends by itself.
+  } else if (committer.joinable()) {
+    committer.join();
+  }
 }
 
 Keyspace Replica::keyspace(std::string_view name) {
@@ -98,6 +121,7 @@ std::vector<std::string> Replica::keyspaces() const {
 Result<void> Replica::drop_keyspace(std::string_view name) {
   if (is_inside(*state_)) return tl::unexpected(inside_error());
   Turn turn(state_);
+  if (const auto refused = turn->refusal()) return tl::unexpected(*refused);
   const Error why{Errc::closed, "the keyspace was dropped"};
   if (turn->engine->find_keyspace(name) != nullptr) turn->end_sessions(why);  // They hold on to it.
   if (auto dropped = turn->engine->drop_keyspace(name); !dropped) return dropped;
@@ -109,7 +133,7 @@ Result<void> Replica::drop_keyspace(std::string_view name) {
     slot.incarnation = ++turn->incarnations;
     slot.acknowledged = 0;
   }
-  return turn->pump();
+  return turn->pump(ReplicaState::Commit::now);
 }
 
 EngineMetrics Replica::metrics() const {
@@ -129,7 +153,13 @@ Result<void> Replica::bind_cluster(std::string_view cluster) {
     return failure(Errc::invalid_argument, "the name of a cluster has 1 to 255 bytes");
   }
   const ReplicaState::Lock lock = Turn::acquire(*state_);
-  if (!state_->cluster) state_->cluster = cluster;
+  if (!state_->cluster) {
+    Record record;
+    record.cluster = cluster;
+    if (state_->store)
+      if (auto bound = state_->store->commit(record); !bound) return bound;
+    state_->cluster = cluster;
+  }
   if (*state_->cluster == cluster) return {};
   return failure(Errc::wrong_cluster, "this store belongs to cluster \"" + *state_->cluster + "\"");
 }
@@ -180,6 +210,16 @@ struct Replica::Link::Impl {
   std::shared_ptr<ReplicaState> state;
   std::shared_ptr<LinkState> link;
 
+  // Whole frames go to the session, the rest waits.
+  Result<void> handle(std::string_view bytes, Time now) const {
+    link->splitter.feed(bytes);
+    for (;;) {
+      const auto frame = link->splitter.next();
+      if (!frame) return tl::unexpected(frame.error());
+      if (!*frame) return {};
+      if (auto handled = link->session->handle_frame(now, **frame); !handled) return handled;
+    }
+  }
   // What fn(const Session&) answers, or `otherwise` once the session is gone.
   template <class Answer, class Fn>
   Answer ask(Answer otherwise, Fn&& fn) const {
@@ -223,25 +263,14 @@ Result<void> Replica::Link::receive(std::string_view bytes) {
   Turn turn(impl_->state, &link);
   if (link.error) return tl::unexpected(*link.error);
   const WakeOthers wakes(*turn);
-  link.splitter.feed(bytes);
-  for (;;) {
-    auto frame = link.splitter.next();
-    Result<void> handled;
-    if (!frame) {
-      handled = tl::unexpected(std::move(frame.error()));
-    } else if (*frame) {
-      handled = link.session->handle_frame(turn->now(), **frame);
-    } else {
-      return {};
-    }
-    // The session may still say why; the store comes first, for it can end all sessions.
-    const Result<void> stored = turn->pump();
-    if (!stored) return stored;
-    if (!handled) {
-      link.error = handled.error();
-      return handled;
-    }
-  }
+  turn->uncommitted_bytes += bytes.size();
+  const Result<void> handled = impl_->handle(bytes, turn->now());
+  // One commit for all that came. The session may still say what was wrong; the
+  // store comes first, for it can end all sessions.
+  const Result<void> stored = turn->pump();
+  if (!stored) return stored;
+  if (!handled) link.error = handled.error();
+  return handled;
 }
 
 std::optional<std::string> Replica::Link::send() {
@@ -258,6 +287,7 @@ void Replica::Link::run() {
   Turn turn(impl_->state, &link);
   if (!link.session || link.error) return;
   const WakeOthers wakes(*turn);
+  static_cast<void>(turn->refusal());  // Looks whether there is room again.
   link.session->handle_timeout(turn->now());
   // On error the store ended this session like all others: error() tells.
   static_cast<void>(turn->pump());

@@ -34,12 +34,25 @@ enum class LogLevel { debug, info, warning, error };
 using LogHook = std::function<void(LogLevel level, std::string_view text,
                                    const std::vector<std::pair<std::string, std::string>>& fields)>;
 
+// When an update is on disk. docs/durability.md says what each promises.
+enum class Durability {
+  durable,  // A commit waits for the disk: what was acknowledged survives power failures.
+  relaxed,  // It doesn't: survives the process; a power failure may take the last commits back.
+};
+
 struct ReplicaOptions {
-  // The file of the store. Empty: in memory, gone with the process. This
-  // release has no stores in files: open() refuses any other path.
+  // The file of the store, made if it isn't there; its side files are named
+  // after it. Empty: in memory, gone with the process.
   std::string path;
+  Durability durability = Durability::durable;
   // A store of the caller's own instead (store/record_store.h).
   std::shared_ptr<RecordStore> store;
+  // Memory for what was read from the file. What it holds may be far larger.
+  std::size_t cache_bytes = std::size_t{256} << 20;
+  // Zero: each update returns after its own commit. Else commits are gathered
+  // for so long: update() returns at once, and flush() or durable() tells when
+  // it is on disk. A commit comes earlier when much is waiting.
+  std::chrono::milliseconds commit_window{0};
   EngineOptions engine;         // `entropy` is drawn from the system when it is all zero.
   std::function<Time()> clock;  // The system's clocks when empty. Called under the lock.
   LogHook log;
@@ -51,7 +64,9 @@ class SYNCLINE_EXPORT Replica {
   // Notices that are kept for notices(); older ones are only in the log.
   static constexpr std::size_t notices_max = 1'024;
 
-  // Errors: `unsupported` for a path; what the store failed with.
+  // Errors: `storage` if the file can't be opened or another process has it (the
+  // detail names it), `damaged`, `disk_full`; `unsupported` for a file of a newer
+  // version; what a store of the caller's own failed with.
   static Result<Replica> open(ReplicaOptions options = {});
 
   // A replica that was moved from may only be assigned to or destroyed.

@@ -21,6 +21,11 @@ std::optional<std::string> guarded(Fn&& fn) noexcept {
   }
 }
 
+// What may wait for its commit.
+constexpr std::size_t uncommitted_bytes_max = std::size_t{4} << 20;
+// Between two questions whether a disk that was full still is.
+constexpr std::chrono::milliseconds retry_interval = std::chrono::seconds(1);
+
 LogLevel level_of(Notice::Kind kind) {
   switch (kind) {
     case Notice::Kind::divergence_detected:
@@ -76,18 +81,14 @@ KeyspaceSlot& ReplicaState::slot(std::string_view name) {
   return made;
 }
 
-Result<void> ReplicaState::pump() {
+Result<void> ReplicaState::pump(Commit commit) {
   Result<void> outcome;
-  while (auto record = engine->poll_record()) {
-    SYNCLINE_ASSERT(store && "an engine in memory has no records");
-    if (auto committed = store->commit(*record)) {
-      engine->handle_persisted(record->sequence);
+  if (store && !refused) {
+    const bool due = commit == Commit::now || commit_window.count() == 0;
+    if (due || uncommitted_bytes >= uncommitted_bytes_max) {
+      outcome = commit_records();
     } else {
-      end_sessions(committed.error());
-      engine->handle_failed(committed.error());
-      generation = engine->generation();
-      outcome = tl::unexpected(std::move(committed.error()));
-      break;
+      gather();
     }
   }
   if (engine->generation() != generation) {  // The engine failed to read.
@@ -104,6 +105,67 @@ Result<void> ReplicaState::pump() {
   }
   if (!changed_leaves.empty()) queue_events(std::move(changed_leaves));
   return outcome;
+}
+
+Result<void> ReplicaState::commit_records() {
+  commit_at.reset();
+  uncommitted_bytes = 0;
+  while (auto record = engine->poll_record()) {
+    auto committed = store->commit(*record);
+    if (!committed) {
+      fail_commit(committed.error());
+      return committed;
+    }
+    engine->handle_persisted(record->sequence);
+  }
+  return {};
+}
+
+void ReplicaState::fail_commit(const Error& error) {
+  end_sessions(error);
+  engine->handle_failed(error);
+  generation = engine->generation();
+  if (commit_window.count() > 0)
+    for (auto& [name, slot] : slots) slot.undone = error;
+  refused = error;
+  retry_at = {};
+  static_cast<void>(refusal());  // One that can go on at once does.
+}
+
+std::optional<Error> ReplicaState::refusal() {
+  if (!refused || now().monotonic < retry_at) return refused;
+  retry_at = now().monotonic + retry_interval;
+  if (store->ready()) refused.reset();
+  engine->set_read_only(refused.has_value());
+  wake_all = true;
+  return refused;
+}
+
+// ---- commits that are gathered ----
+
+void ReplicaState::gather() {
+  if (commit_at) return;
+  commit_at = std::chrono::steady_clock::now() + commit_window;
+  commit_wanted.notify_all();
+}
+
+void ReplicaState::commit_in_time(std::shared_ptr<ReplicaState> state) {
+  for (Lock lock(state->mutex); !state->closed;) {
+    if (!state->commit_at) {
+      state->commit_wanted.wait(lock);
+    } else if (std::chrono::steady_clock::now() < *state->commit_at) {
+      state->commit_wanted.wait_until(lock, *state->commit_at);
+    } else {
+      lock.unlock();
+      {
+        Turn turn(state);
+        // On error flush() tells, and the links.
+        if (!turn->closed) static_cast<void>(turn->pump(Commit::now));
+        turn->wake_all = true;
+      }
+      lock.lock();
+    }
+  }
 }
 
 void ReplicaState::take(Notice notice) {
@@ -143,8 +205,10 @@ void ReplicaState::note_acknowledged(const LinkState& link) {
 
 void ReplicaState::close(Lock& lock) {
   const Error why{Errc::closed, "the replica was closed"};
-  closed = true;
   end_sessions(why);
+  close_store();
+  closed = true;
+  commit_wanted.notify_all();
   for (auto& [name, slot] : slots) {
     slot.keyspace = nullptr;
     slot.problem = why;
@@ -156,6 +220,16 @@ void ReplicaState::close(Lock& lock) {
   store.reset();
   changed.notify_all();
   idle.wait(lock, [this] { return !delivering || deliverer == std::this_thread::get_id(); });
+}
+
+void ReplicaState::close_store() {
+  if (!store) return;
+  Result<void> done = pump(Commit::now);
+  if (done && refused) done = tl::unexpected(*refused);
+  if (done) done = store->close();
+  if (done || !log) return;
+  log_lines.push_back(
+      {LogLevel::error, "the store couldn't be closed whole", {{"detail", to_string(done.error())}}});
 }
 
 bool ReplicaState::knows_token(const KeyspaceSlot& slot, std::string_view token) const {

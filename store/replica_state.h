@@ -43,6 +43,8 @@ struct KeyspaceSlot {
   std::vector<std::shared_ptr<Watcher>> watchers;
   // Told apart from itself before it was dropped: tokens of then are void.
   std::uint64_t incarnation = 0;
+  // Why updates that had returned were undone, until flush() tells.
+  std::optional<Error> undone;
   // The greatest own counter that some peer acknowledged over a link now gone.
   ActorId acknowledged_actor;
   std::uint64_t acknowledged = 0;
@@ -77,6 +79,7 @@ struct ReplicaState {
   std::function<Time()> clock;
   LogHook log;
   std::size_t events_max = 0;
+  std::chrono::milliseconds commit_window{0};
   std::array<std::uint8_t, 16> node{};
 
   // ---- the lock, and what it guards ----
@@ -86,6 +89,14 @@ struct ReplicaState {
   mutable std::size_t waiting = 0;          // Threads that wait for `changed`.
   bool closed = false;
   std::shared_ptr<RecordStore> store;
+  // Why nothing is written now, and when the store is asked again.
+  std::optional<Error> refused;
+  std::chrono::milliseconds retry_at{0};
+  std::size_t uncommitted_bytes = 0;
+  // When what is gathered is to be committed, if something is. A thread of its own waits for it.
+  std::optional<std::chrono::steady_clock::time_point> commit_at;
+  std::condition_variable commit_wanted;
+  std::thread committer;
   std::unique_ptr<Engine> engine;  // Null once closed.
   std::map<std::string, KeyspaceSlot, std::less<>> slots;
   std::vector<std::shared_ptr<LinkState>> links;
@@ -113,10 +124,16 @@ struct ReplicaState {
   // The slot's keyspace, found again if it came back; null if it isn't there.
   KeyspaceState* find(KeyspaceSlot& slot) const;
   KeyspaceSlot& slot(std::string_view name);
-  // Commits what the engine wants on disk and takes in its events. Due after
-  // each call that may have changed the engine. On error the engine undid what
-  // wasn't on disk, and all links are beyond use.
-  Result<void> pump();
+  // Commits what the engine wants on disk, or sees to it that it will be, and
+  // takes in the engine's events. Due after each call that may have changed the
+  // engine. On error the engine undid what wasn't on disk, and all links are
+  // beyond use.
+  enum class Commit { when_due, now };
+  Result<void> pump(Commit commit = Commit::when_due);
+  // Why nothing can be written now, if so. Asks the store again from time to time.
+  std::optional<Error> refusal();
+  // What `committer` does until all is closed: commits what was gathered.
+  static void commit_in_time(std::shared_ptr<ReplicaState> state);
   // Ends a session, or all, for good.
   void end_session(LinkState& link, Error error);
   void end_sessions(const Error& error);
@@ -130,6 +147,10 @@ struct ReplicaState {
   void release(Lock& lock, const LinkState* caller);
 
  private:
+  void close_store();
+  Result<void> commit_records();
+  void fail_commit(const Error& error);
+  void gather();
   void take(Notice notice);
   void queue_events(std::vector<LeafChanged> changed);
   void queue_events_of(KeyspaceSlot& slot, const std::vector<LeafChanged>& changed);

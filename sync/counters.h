@@ -55,6 +55,10 @@ class ActorTable {
     if (fresh) ids_.push_back(id);
     return it->second;
   }
+  // Forgets the newest actors down to `size`.
+  void truncate(std::uint32_t size) {
+    for (; ids_.size() > size; ids_.pop_back()) index_.erase(ids_.back());
+  }
   std::uint32_t find(const ActorId& id) const {
     const auto it = index_.find(id);
     return it == index_.end() ? none : it->second;

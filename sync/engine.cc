@@ -70,6 +70,7 @@ void Engine::Impl::fail_commit(const Error& error) {
 }
 
 Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& change, Time now) {
+  if (read_only) return Applied::dropped;
   if (change.actor == keyspace.self) {
     Counters made;
     made.raise(change.actor, change.first + change.rows.size() - 1);
@@ -162,7 +163,7 @@ void Engine::Impl::check_amnesia(KeyspaceState& keyspace, const Counters& peer) 
   notice(Notice::Kind::amnesia, keyspace,
          "a peer knows " + to_string(Dot{keyspace.actors[keyspace.self], peer[keyspace.self]}) +
              " of our own actor, which this store never wrote: writing goes on under a fresh actor");
-  keyspace.self = ActorTable::none;
+  keyspace.forget_self();
 }
 
 Result<void> Engine::Impl::restore(const Head& head) {
@@ -411,6 +412,7 @@ void Engine::handle_persisted(std::uint64_t sequence) {
 }
 
 void Engine::handle_failed(const Error& error) { impl_->fail_commit(error); }
+void Engine::set_read_only(bool on) { impl_->read_only = on; }
 std::uint64_t Engine::generation() const { return impl_->generation; }
 
 std::optional<EngineEvent> Engine::poll_event() {

@@ -160,6 +160,10 @@ class SYNCLINE_EXPORT Engine {
   // The record couldn't be committed. It and all later ones are undone, every
   // session must be dropped, a fresh actor is drawn at the next write.
   void handle_failed(const Error& error);
+  // While on, what peers bring is dropped and nothing is asked of them; they are
+  // still told what is here. For a store that can't take anything now: later
+  // passes bring what was dropped. Local changes are the caller's to refuse.
+  void set_read_only(bool on);
   // Grows by one with each handle_failed(): sessions made before are void.
   std::uint64_t generation() const;
 

@@ -54,6 +54,7 @@ struct Engine::Impl {
   std::vector<KnownLeaf> known;
   std::vector<IndexedDot> removed;
   std::vector<std::uint32_t> order;
+  bool read_only = false;
   std::uint64_t sequence = 0;
   std::uint64_t generation = 0;
   std::deque<EngineEvent> events;

@@ -69,7 +69,18 @@ Result<void> KeyspaceState::restore_version(const KeyspaceHead& head) {
   if (digests.context != head.digests.context)
     return failure(Errc::damaged, "a version that isn't its digest's");
   digests = head.digests;
+  leaf_count_ = static_cast<std::size_t>(head.leaf_count);
   dirty_ = false;
+  return restore_self(head.self);
+}
+
+Result<void> KeyspaceState::restore_self(std::optional<std::uint32_t> stored) {
+  if (!stored) return {};
+  if (*stored >= actors.size()) return failure(Errc::damaged, "a store that writes under no actor");
+  self = *stored;
+  std::erase(taken_, self);  // No change depends on its own actor.
+  is_taken_.resize(actors.size());
+  is_taken_[self] = false;
   return {};
 }
 
@@ -636,6 +647,8 @@ std::optional<KeyspaceRecord> KeyspaceState::take_record(std::uint64_t sequence)
   for (std::uint32_t i = recorded_.actor_count; i < actors.size(); ++i) record.actors.push_back(actors[i]);
   record.version = version.since(recorded_.version);
   record.digests = digests;
+  if (self != ActorTable::none) record.self = self;
+  record.leaf_count = leaf_count_;
   for (std::uint64_t number = std::max(log.begin(), recorded_.log_end); number < log.end(); ++number)
     record.log.push_back(log[number].to_record());
   record.log_cut = log_cut_;
@@ -672,6 +685,7 @@ void KeyspaceState::undo() {
   table_.clear();
   touched_.resize(touched_durable_);
   log.truncate(persisted_.log_end);
+  actors.truncate(persisted_.actor_count);  // Nothing that is left names those that came later.
   version = persisted_.version;
   digests = persisted_.digests;
   leaf_count_ = persisted_.leaf_count;

@@ -108,6 +108,11 @@ class KeyspaceState {
   void handle_persisted(std::uint64_t sequence);
   // Back to what is on disk; the next write draws a fresh actor.
   void undo();
+  // The same without going back; the store is told, too.
+  void forget_self() {
+    self = ActorTable::none;
+    dirty_ = true;
+  }
   // Leaves changed by what was persisted since the last call.
   std::vector<Touched> take_touched();
   // Drops log entries over the budget; counts them.
@@ -174,6 +179,7 @@ class KeyspaceState {
   void log_pass(const StagedPass& pass, const Counters& before);
   Result<void> check_digests(const StagedPass& pass) const;
   Result<void> restore_version(const KeyspaceHead& head);
+  Result<void> restore_self(std::optional<std::uint32_t> stored);
   Result<void> restore_log(const std::vector<LogRecord>& records);
   Snapshot snapshot() const;
   void remember_pair();

@@ -19,6 +19,7 @@ void raise(std::vector<IndexedDot>& version, const IndexedDot& entry) {
 
 void apply(const Record& record, Head& head) {
   head.hlc = std::max(head.hlc, record.hlc);
+  if (record.cluster) head.cluster = record.cluster;
   for (const KeyspaceRecord& keyspace : record.keyspaces) {
     const auto it = std::find_if(head.keyspaces.begin(), head.keyspaces.end(),
                                  [&](const KeyspaceHead& known) { return known.name == keyspace.name; });
@@ -31,6 +32,7 @@ void apply(const Record& record, Head& head) {
     stored.actors.insert(stored.actors.end(), keyspace.actors.begin(), keyspace.actors.end());
     for (const IndexedDot& entry : keyspace.version) raise(stored.version, entry);
     stored.digests = keyspace.digests;
+    stored.leaf_count = keyspace.leaf_count;
     for (const auto& cut : keyspace.log_cut)
       std::erase_if(stored.log, [&](const LogRecord& entry) {
         return entry.actor == cut.first && entry.first == cut.second;

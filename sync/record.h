@@ -32,6 +32,8 @@ struct KeyspaceRecord {
   std::vector<ActorId> actors;      // Appended to the keyspace's actors.
   std::vector<IndexedDot> version;  // Entries that changed.
   DigestPair digests;
+  std::optional<std::uint32_t> self;                             // The actor written under, if there is one.
+  std::uint64_t leaf_count = 0;                                  // Live leaves.
   std::vector<LogRecord> log;                                    // Appended.
   std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;  // (actor, first) of entries to forget.
   bool staged_cleared = false;                                   // Forget staged chunks before appending.
@@ -40,8 +42,9 @@ struct KeyspaceRecord {
 
 // One transaction. Committing it whole or not at all is up to the store.
 struct Record {
-  std::uint64_t sequence = 0;  // 1, 2, 3...
-  std::uint64_t hlc = 0;       // The greatest timestamp made or taken in.
+  std::uint64_t sequence = 0;          // 1, 2, 3...
+  std::uint64_t hlc = 0;               // The greatest timestamp made or taken in.
+  std::optional<std::string> cluster;  // Replaces what is stored, if there is one.
   std::vector<KeyspaceRecord> keyspaces;
 };
 
@@ -51,16 +54,23 @@ struct KeyspaceHead {
   std::vector<ActorId> actors;
   std::vector<IndexedDot> version;
   DigestPair digests;
+  // The actor written under, told only if the store can prove that nothing else
+  // continued what it holds (I5).
+  std::optional<std::uint32_t> self;
+  std::uint64_t leaf_count = 0;
   std::vector<LogRecord> log;  // In the order in which they were appended.
   std::vector<std::string> staged;
 };
 
 struct Head {
   std::uint64_t hlc = 0;
+  std::optional<std::string> cluster;
+  std::uint64_t store_id = 0;  // Copies of a store have the same one; 0 for none.
   std::vector<KeyspaceHead> keyspaces;
 };
 
-// Adds a record to a head: what every store does with all but the leaves.
+// Adds a record to a head: what every store does with all but the leaves. Who
+// is written under isn't added: that takes a proof, see KeyspaceHead::self.
 SYNCLINE_EXPORT void apply(const Record& record, Head& head);
 
 }  // namespace syncline

@@ -319,7 +319,8 @@ std::chrono::milliseconds Session::poll_deadline() const {
       due = std::min(due, *each->behind_since + impl.options.pass_grace);
     if (impl.owns_inbound(*each))
       due = std::min(due, each->state->inbound->progress + impl.options.pass_timeout);
-    if (each->repair_wanted && !impl.owns_inbound(*each)) due = std::min(due, each->repair_at);
+    if (each->repair_wanted && !impl.owns_inbound(*each) && !impl.core().read_only)
+      due = std::min(due, each->repair_at);
   }
   return due;
 }

@@ -60,7 +60,7 @@ struct Session::Impl {
   Impl(Engine& engine, SessionOptions options, Time now);
   ~Impl();
 
-  Engine::Impl& core() { return *engine->impl_; }
+  Engine::Impl& core() const { return *engine->impl_; }
   bool is_void() const { return closed || engine->generation() != generation; }
 
   // ---- messages out (session.cc) ----

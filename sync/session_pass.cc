@@ -41,6 +41,7 @@ void Session::Impl::compare(Shared& each, Time now) {
 
 // Asks for a pass if it is time for one.
 void Session::Impl::evaluate(Shared& each, Time now) {
+  if (core().read_only) return each.behind_since.reset();
   const bool behind = !each.state->version.includes(each.peer_version);
   if (!behind) {
     each.behind_since.reset();

@@ -1,7 +1,9 @@
 // docs/troubleshooting.md shows what one will see. Here it is made to happen,
 // and the page must have the very words.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +17,7 @@
 #include "tests/docs/document.h"
 #include "tests/net/fixture.h"
 #include "tests/net/raw_peer.h"
+#include "tests/support/folder.h"
 
 namespace syncline {
 namespace {
@@ -146,10 +149,18 @@ TEST(Troubleshooting, NotAllFoundEqualInTime) {
   expect_shown(to_string(synced.error()));
 }
 
-TEST(Troubleshooting, NoFilesYet) {
-  const auto replica = Replica::open({.path = "shop.db"});
-  ASSERT_FALSE(replica);
-  expect_shown(to_string(replica.error()));
+TEST(Troubleshooting, AStoreInUse) {
+  const Folder folder;
+  const std::string path = folder / "shop.db";
+  const auto holder = Replica::open({.path = path});
+  ASSERT_TRUE(holder);
+  const auto second = Replica::open({.path = path});
+  ASSERT_FALSE(second);
+  const std::string& told = second.error().detail;
+  const std::string host = told.substr(std::min(told.rfind(' '), told.size() - 1) + 1);
+  expect_shown(
+      to_string(second.error()),
+      {{path, "shop.db"}, {"process " + std::to_string(::getpid()), "process 4711"}, {host, "till-2"}});
 }
 
 TEST(Troubleshooting, TooLarge) {
@@ -242,6 +253,9 @@ TEST(Troubleshooting, TheRestIsWhatTheSourcesSay) {
   const std::string demo = "demos/gossip/main.cc";
   const std::string notices = "store/replica_state.cc";
   const std::vector<Said> all = {
+      {"storage: stopped until it is opened anew, for it failed: the store: disk I/O error",
+       "store/sqlite_store.cc", "stopped until it is opened anew, for it failed: "},
+      {"disk_full: the store: database or disk is full", "store/sqlite.cc", "sqlite3_errmsg"},
       {"timeout: no connection within 5000 ms", "net/dial.cc", "no connection within {} ms"},
       {"two changes under one dot: a store was copied or restored", notices, ""},
       {"a peer knows more of our changes than we do: writing under a fresh actor", notices, ""},

@@ -366,13 +366,6 @@ TEST_F(LinkTest, KeyspacesThatCannotBeSayWhy) {
   must(small.keyspace("two").reg("r").get());
 }
 
-TEST_F(LinkTest, PathsAreRefusedUntilThereAreFiles) {
-  const auto opened = Replica::open({.path = "shop.db"});
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, Errc::unsupported);
-  EXPECT_THAT(opened.error().detail, HasSubstr("memory"));
-}
-
 TEST_F(LinkTest, ReplicasOpenedWithTheDefaultsHaveIdsOfTheirOwn) {
   auto one = Replica::open();
   auto two = Replica::open();

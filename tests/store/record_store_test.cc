@@ -131,6 +131,125 @@ TEST_F(RecordStoreTest, RemoteChangesAreOnDiskBeforeWatchersHear) {
   EXPECT_EQ(theirs.pending(), 0U);
 }
 
+// Claims to be the only continuation of what it holds, like a machine that was
+// set back to a snapshot while it ran.
+class SureStore : public MapStore {
+ public:
+  Result<Head> load() override {
+    auto head = MapStore::load();
+    for (KeyspaceHead& keyspace : head->keyspaces) keyspace.self = self_;
+    return head;
+  }
+  Result<void> commit(const Record& record) override {
+    for (const KeyspaceRecord& part : record.keyspaces) self_ = part.self;
+    return MapStore::commit(record);
+  }
+
+ private:
+  std::optional<std::uint32_t> self_;
+};
+
+TEST_F(RecordStoreTest, AProvenContinuationGoesOnUnderItsActor_R_ID_1) {
+  disk = std::make_shared<SureStore>();
+  const auto write = [this](std::uint64_t seed) {
+    Replica replica = open(seed);
+    Keyspace shop = replica.keyspace("shop");
+    must(shop.update([](auto& tx) { tx.counter("c").add(1); }));
+    return std::pair(shop.actor(), must(shop.counter("c").total()));
+  };
+  const auto first = write(1);
+  const auto second = write(2);
+  EXPECT_EQ(second.first, first.first);
+  EXPECT_EQ(second.second, 2);
+}
+
+TEST_F(RecordStoreTest, APeerThatKnowsMoreMakesUsTakeAFreshActorForGood_R_ID_3) {
+  const auto sure = std::make_shared<SureStore>();
+  disk = sure;
+  Replica peer = open_replica(clock, 50);
+  Keyspace theirs = peer.keyspace("shop");
+  std::shared_ptr<SureStore> snapshot;
+  std::optional<ActorId> first;
+  {
+    Replica replica = open(1);
+    Keyspace shop = replica.keyspace("shop");
+    must(shop.update([](auto& tx) { tx.set("s").insert(1); }));
+    snapshot = std::make_shared<SureStore>(*sure);
+    must(shop.update([](auto& tx) { tx.set("s").insert(2); }));
+    first = shop.actor();
+    Wire wire(clock, replica, peer);
+    ASSERT_TRUE(wire.sync());
+  }
+  disk = snapshot;
+  std::optional<ActorId> second;
+  {
+    Replica replica = open(2);
+    Keyspace shop = replica.keyspace("shop");
+    EXPECT_EQ(shop.actor(), first);
+    Wire wire(clock, replica, peer);
+    ASSERT_TRUE(wire.sync());
+    const auto notices = replica.notices();
+    ASSERT_EQ(notices.size(), 1U);
+    EXPECT_EQ(notices[0].kind, Notice::Kind::amnesia);
+    must(shop.update([](auto& tx) { tx.set("s").insert(3); }));
+    second = shop.actor();
+    EXPECT_NE(second, first);
+    ASSERT_TRUE(wire.sync());
+    EXPECT_EQ(must(theirs.set("s").elements()).size(), 3U);
+  }
+  Replica replica = open(3);
+  EXPECT_EQ(replica.keyspace("shop").actor(), second);
+}
+
+// Commits a while, has no room for another while.
+class SmallStore : public MapStore {
+ public:
+  bool full = false;
+  int questions = 0;
+  Result<void> commit(const Record& record) override {
+    if (full) return failure(Errc::disk_full, "no room");
+    return MapStore::commit(record);
+  }
+  bool ready() override {
+    ++questions;
+    return !full;
+  }
+};
+
+TEST_F(RecordStoreTest, AFullDiskRefusesWritesGoesOnReadingAndResumesByItself_R_DUR_4) {
+  const auto small = std::make_shared<SmallStore>();
+  disk = small;
+  Replica replica = open(1);
+  Keyspace shop = replica.keyspace("shop");
+  must(shop.update([](auto& tx) { tx.set("s").insert(1); }));
+  Replica peer = open_replica(clock, 2);
+  Keyspace theirs = peer.keyspace("shop");
+  small->full = true;
+  const auto insert = [](auto& tx) { tx.set("s").insert(2); };
+  EXPECT_EQ(code_of(shop.update(insert)), "disk_full");
+  const int questions = small->questions;
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(code_of(shop.update(insert)), "disk_full");
+  EXPECT_LE(small->questions, questions + 1) << "the disk isn't asked by each update";
+  EXPECT_EQ(code_of(replica.drop_keyspace("shop")), "disk_full");
+  must(shop.flush());
+  EXPECT_THAT(must(shop.set("s").elements()), ElementsAre(Value(1)));
+
+  must(theirs.update([](auto& tx) { tx.set("s").insert(3); }));
+  Wire wire(clock, replica, peer);
+  EXPECT_FALSE(wire.sync(3s)) << "what the peer has can't be taken in";
+  EXPECT_FALSE(wire.a().error() || wire.b().error()) << "but the link lives";
+  EXPECT_EQ(must(theirs.set("s").elements()).size(), 2U) << "and peers get what is here";
+  EXPECT_THAT(must(shop.set("s").elements()), ElementsAre(Value(1)));
+
+  small->full = false;
+  EXPECT_TRUE(wire.sync()) << "nobody had to do anything";
+  must(shop.update(insert));
+  EXPECT_EQ(must(shop.set("s").elements()).size(), 3U);
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(shop.digests(), theirs.digests());
+  EXPECT_EQ(shop.version().entries().size(), 3U) << "a fresh actor for the commit that failed, no more";
+}
+
 class UnreadableStore : public MapStore {
  public:
   Result<Head> load() override { return failure(Errc::storage, "no such disk"); }

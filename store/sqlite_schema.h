@@ -1,0 +1,62 @@
+// The tables of a store, as `.schema` shows them. Internal to store/.
+#pragma once
+
+namespace syncline {
+
+// Read by file(1) and by people: "SLst".
+constexpr int store_application_id = 0x534c7374;
+// Grows with each change of the tables; store/sqlite_store.cc brings older ones up to it.
+constexpr int store_format = 1;
+
+constexpr const char* store_schema = R"sql(
+CREATE TABLE meta (  -- facts about the whole store
+  name TEXT PRIMARY KEY,
+  value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keyspaces (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  hlc INTEGER NOT NULL,      -- greatest timestamp at its last commit
+  writer INTEGER,            -- the actor (its number) that this store writes under
+  leaves INTEGER NOT NULL,   -- how many are live
+  context BLOB NOT NULL,     -- digest of the version: two little-endian words, low first
+  state BLOB NOT NULL,       -- digest of all live dots, in the same way
+  checksum INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE actors (  -- whom leaves and log name by number; with its counter the version
+  keyspace INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  counter INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (keyspace, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leaves (
+  keyspace INTEGER NOT NULL,
+  leaf BLOB NOT NULL,        -- the key in leaf order
+  value BLOB NOT NULL,       -- its live dots
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (keyspace, leaf)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log (  -- recent changes, oldest first
+  number INTEGER PRIMARY KEY,
+  keyspace INTEGER NOT NULL,
+  actor INTEGER NOT NULL,
+  first INTEGER NOT NULL,    -- counter of its first row
+  entry BLOB NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE staged (  -- chunks of passes that aren't complete
+  number INTEGER PRIMARY KEY,
+  keyspace INTEGER NOT NULL,
+  chunk BLOB NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+)sql";
+
+}  // namespace syncline

@@ -1,0 +1,106 @@
+// A replica's disk in one file: SQLite, which people can open and already trust.
+//
+// One connection, which locks the file for itself; write-ahead log, own
+// checkpoints, no memory mapping. Each record is one transaction. Records of
+// their own (leaves, log entries, heads) carry checksums made here; what fails
+// its own is `damaged`, never absent. docs/protocol.md has every table.
+//
+// Internal to store/. Called under the replica's lock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/record_store.h"
+#include "store/side_file.h"
+#include "store/sqlite.h"
+
+namespace syncline {
+
+struct SqliteStoreOptions {
+  std::string path;                                  // ":memory:" for none.
+  std::size_t cache_bytes = std::size_t{256} << 20;  // Of pages.
+  bool relaxed = false;                              // Commits don't wait for the disk.
+  int checkpoint_pages = 4'096;                      // Of the write-ahead log, before it is folded in.
+  std::string vfs;                                   // SQLite's layer of files; empty for the system's.
+  bool side_file = true;                             // Without one nothing is proven; see SideFile.
+};
+
+class SqliteStore final : public RecordStore {
+ public:
+  // Opens the file, made if it isn't there. Errors: `storage`, with the holder's
+  // name if another process has it; `unsupported` if a newer version made it;
+  // `damaged`, `disk_full`.
+  static Result<std::unique_ptr<SqliteStore>> open(SqliteStoreOptions options);
+  // Without close() the next opener can't prove what it continues.
+  ~SqliteStore() override;
+
+  Result<Head> load() override;
+  Result<void> commit(const Record& record) override;
+  bool ready() override;
+  Result<void> close() override;
+  Result<std::optional<std::string_view>> find(std::string_view keyspace, std::string_view leaf) override;
+  Result<void> scan(std::string_view keyspace, std::string_view from,
+                    absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) override;
+
+ private:
+  // What of a keyspace is kept in memory to write its next record.
+  struct Known {
+    std::int64_t id = 0;
+    std::vector<ActorId> actors;
+    std::deque<std::int64_t> log;  // Numbers of its entries.
+  };
+  using Keyspaces = std::map<std::string, Known, std::less<>>;
+
+  SqliteStore(SqliteStoreOptions options, Connection connection);
+
+  static int count_log_pages(void* store, sqlite3* db, const char* schema, int pages);
+  Result<void> prepare();
+  Result<bool> begin_holding();
+  Result<void> load_meta(Head& head);
+  Result<void> load_keyspaces(Head& head);
+  Result<void> load_actors(Head& head);
+  Result<void> load_log(Head& head);
+  Result<void> load_staged(Head& head);
+  KeyspaceHead* head_of(Head& head, std::int64_t id);
+
+  Result<void> transact(absl::FunctionRef<Result<void>()> write);
+  Result<void> write(const Record& record);
+  Result<void> write_part(const KeyspaceRecord& part, const Known& known, bool fresh, std::uint64_t hlc,
+                          std::int64_t& log_number);
+  Result<void> write_head(std::int64_t id, bool fresh, const KeyspaceRecord& part, std::uint64_t hlc);
+  Result<void> write_leaves(std::int64_t id, const KeyspaceRecord& part);
+  Result<void> write_actors(const Known& known, const KeyspaceRecord& part);
+  Result<void> write_log(const Known& known, const KeyspaceRecord& part, std::int64_t& number);
+  Result<void> write_staged(std::int64_t id, const KeyspaceRecord& part);
+  Result<void> drop(std::int64_t id, std::uint64_t hlc);
+  void note(const Record& record);
+  bool make_room();
+  void stop(const Error& error);
+  void checkpoint_if_due();
+  Result<void> checkpoint(int mode);
+
+  SqliteStoreOptions options_;
+  std::optional<SideFile> side_file_;
+  Connection connection_;
+  Statement begin_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, leaf_before_, put_keyspace_,
+      update_keyspace_, put_actor_, append_log_, cut_log_, append_staged_, clear_staged_;
+  Keyspaces keyspaces_;
+  std::int64_t next_keyspace_ = 1;
+  std::int64_t next_log_ = 1;
+  bool proven_ = false;           // Nothing else continued what the file holds.
+  std::string found_;             // What find() shows.
+  std::optional<Error> stopped_;  // The disk failed: nothing is written before a reopening.
+  bool full_ = false;
+  std::int64_t tried_ = 0;
+  int log_pages_ = 0;  // In the write-ahead log.
+};
+
+}  // namespace syncline
