@@ -33,6 +33,11 @@ class FileTest : public ::testing::Test {
     std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
   }
 
+  std::string read(const std::string& at) {
+    std::ifstream file(at, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
   Folder folder;
   std::string path = folder / "shop.db";
   TestClock clock;
@@ -111,6 +116,13 @@ TEST_F(FileTest, OtherFilesAreRefusedAndLeftAsTheyWere_R_UPG_2) {
   std::ifstream file(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),
             "a letter to grandmother, and no store at all");
+  const std::string newer = folder / "newer.db";
+  must(open(newer).bind_cluster("corner-shop"));
+  std::string bytes = read(newer);
+  bytes[63] = 2;  // The last byte of user_version.
+  std::ofstream(newer, std::ios::binary) << bytes;
+  EXPECT_EQ(code_of(Replica::open({.path = newer})), "unsupported");
+  EXPECT_EQ(read(newer), bytes);
   EXPECT_EQ(code_of(Replica::open({.path = folder / "no/such/folder.db"})), "storage");
   EXPECT_EQ(code_of(Replica::open({.path = path, .store = std::make_shared<MapStore>()})),
             "invalid_argument");
