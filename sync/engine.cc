@@ -11,6 +11,22 @@
 namespace syncline {
 namespace {
 
+// Keeps changes_waiting right over what may fill or drain a keyspace's early buffer.
+class CountWaiting {
+ public:
+  CountWaiting(EngineMetrics& metrics, const KeyspaceState& keyspace)
+      : metrics_(metrics), keyspace_(keyspace) {
+    metrics_.changes_waiting -= keyspace_.early_count();
+  }
+  ~CountWaiting() { metrics_.changes_waiting += keyspace_.early_count(); }
+  CountWaiting(const CountWaiting&) = delete;
+  CountWaiting& operator=(const CountWaiting&) = delete;
+
+ private:
+  EngineMetrics& metrics_;
+  const KeyspaceState& keyspace_;
+};
+
 bool is_keyspace_name(std::string_view name) { return !name.empty() && name.size() <= 1024; }
 
 Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
@@ -64,6 +80,7 @@ void Engine::Impl::fail_commit(const Error& error) {
   ++metrics.commits_failed;
   ++generation;
   for (auto& [name, keyspace] : keyspaces) {
+    const CountWaiting counts(metrics, *keyspace);
     keyspace->undo();
     notice(Notice::Kind::commit_failed, *keyspace, to_string(error));
   }
@@ -76,6 +93,7 @@ Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& ch
     made.raise(change.actor, change.first + change.rows.size() - 1);
     check_amnesia(keyspace, made);
   }
+  const CountWaiting counts(metrics, keyspace);
   const auto applied = keyspace.take(change);
   if (!applied) return applied;
   switch (*applied) {
@@ -117,6 +135,7 @@ Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& ch
 
 Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now) {
   check_amnesia(keyspace, pass.version());
+  const CountWaiting counts(metrics, keyspace);
   const auto merged = keyspace.merge_pass(pass);
   if (!merged) return tl::unexpected(merged.error());
   ++metrics.passes_merged;
@@ -222,6 +241,7 @@ Result<void> Engine::drop_keyspace(std::string_view name) {
   const auto it = impl_->keyspaces.find(name);
   if (it == impl_->keyspaces.end()) return failure(Errc::invalid_argument, "no keyspace of that name");
   if (impl_->source != nullptr) impl_->dropped.push_back(it->first);
+  impl_->metrics.changes_waiting -= it->second->early_count();
   impl_->keyspaces.erase(it);
   ++impl_->generation;  // Sessions hold on to keyspaces: they must begin anew.
   return {};
@@ -423,12 +443,7 @@ std::optional<EngineEvent> Engine::poll_event() {
   return event;
 }
 
-const EngineMetrics& Engine::metrics() const {
-  impl_->metrics.changes_waiting = 0;
-  for (const auto& [name, keyspace] : impl_->keyspaces)
-    impl_->metrics.changes_waiting += keyspace->early_count();
-  return impl_->metrics;
-}
+const EngineMetrics& Engine::metrics() const { return impl_->metrics; }
 
 const EngineOptions& Engine::options() const { return impl_->options; }
 

@@ -122,6 +122,31 @@ TEST(Engine, TheBufferOfEarlyChangesIsBounded_R_CRDT_3_R_RES_1) {
   EXPECT_EQ(c.engine->metrics().changes_waiting, 0U);
 }
 
+// What waits in a keyspace that is dropped, or whose disk failed, waits no more.
+TEST(Engine, ChangesThatWaitAreCountedWhileTheyDo) {
+  for (const bool dropped : {true, false}) {
+    TestClock clock;
+    Peer a(1), b(2), c(3, {}, true);
+    Link ab(clock, a, b);
+    Link bc(clock, b, c, SessionOptions{.relay = false});
+    ab.run(milliseconds(300));
+    bc.run(milliseconds(300));
+    a.put(clock, {k});
+    ab.settle();
+    b.put(clock, {m});
+    bc.collect(0);
+    while (bc.deliver(0)) {
+    }
+    EXPECT_EQ(c.engine->metrics().changes_waiting, 1U);
+    if (dropped) {
+      ASSERT_TRUE(c.engine->drop_keyspace("shop").has_value());
+    } else {
+      c.engine->handle_failed(Error{Errc::storage, "disk full"});
+    }
+    EXPECT_EQ(c.engine->metrics().changes_waiting, 0U);
+  }
+}
+
 TEST(Engine, AKnownChangeIsADuplicate) {
   TestClock clock;
   Peer a(1), b(2), c(3);
