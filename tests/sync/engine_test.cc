@@ -98,53 +98,53 @@ TEST(Engine, ADroppedKeyspaceComesBackUnderAFreshActor) {
   EXPECT_EQ(b.content().size(), 2U);
 }
 
+// B has a change of A's. C has a link to B alone, who passes nothing on.
+struct EarlyChanges {
+  explicit EarlyChanges(EngineOptions options = {}, bool with_disk = false) : c(3, options, with_disk) {
+    ab.run(milliseconds(300));
+    bc.run(milliseconds(300));
+    a.put(clock, {k});
+    ab.settle();
+  }
+  // B's changes, which follow A's, reach C.
+  void write(int changes) {
+    for (int i = 0; i < changes; ++i) b.put(clock, {leaf("b" + std::to_string(i))}, std::string(50, 'x'));
+    bc.collect(0);
+    while (bc.deliver(0)) {
+    }
+  }
+
+  TestClock clock;
+  Peer a{1}, b{2}, c;
+  Link ab{clock, a, b}, bc{clock, b, c, SessionOptions{.relay = false}};
+};
+
 // What unfinished buffers hold is bounded; what they shed comes by a pass.
 TEST(Engine, TheBufferOfEarlyChangesIsBounded_R_CRDT_3_R_RES_1) {
-  TestClock clock;
-  Peer a(1), b(2), c(3, EngineOptions{.early_bytes_max = 2'000});
-  Link ab(clock, a, b);
-  Link bc(clock, b, c, SessionOptions{.relay = false});
-  ab.run(milliseconds(300));
-  bc.run(milliseconds(300));
-  a.put(clock, {k});
-  ab.settle();
-  for (int i = 0; i < 100; ++i) b.put(clock, {leaf("b" + std::to_string(i))}, std::string(50, 'x'));
-  bc.collect(0);
-  while (bc.deliver(0)) {
-  }
+  EarlyChanges trace({.early_bytes_max = 2'000});
+  trace.write(100);
+  Peer& c = trace.c;
   EXPECT_GT(c.engine->metrics().changes_waiting, 0U);
   EXPECT_LT(c.engine->metrics().changes_waiting, 40U);
   EXPECT_GT(c.engine->metrics().early_dropped, 0U);
   EXPECT_TRUE(c.version().empty());
   EXPECT_TRUE(contains(c.notices(), Notice::Kind::early_dropped));
-  bc.run(milliseconds(2'000));
-  expect_equal(b, c);
+  trace.bc.run(milliseconds(2'000));
+  expect_equal(trace.b, c);
   EXPECT_EQ(c.engine->metrics().changes_waiting, 0U);
 }
 
 // What waits in a keyspace that is dropped, or whose disk failed, waits no more.
 TEST(Engine, ChangesThatWaitAreCountedWhileTheyDo) {
-  for (const bool dropped : {true, false}) {
-    TestClock clock;
-    Peer a(1), b(2), c(3, {}, true);
-    Link ab(clock, a, b);
-    Link bc(clock, b, c, SessionOptions{.relay = false});
-    ab.run(milliseconds(300));
-    bc.run(milliseconds(300));
-    a.put(clock, {k});
-    ab.settle();
-    b.put(clock, {m});
-    bc.collect(0);
-    while (bc.deliver(0)) {
-    }
-    EXPECT_EQ(c.engine->metrics().changes_waiting, 1U);
-    if (dropped) {
-      ASSERT_TRUE(c.engine->drop_keyspace("shop").has_value());
-    } else {
-      c.engine->handle_failed(Error{Errc::storage, "disk full"});
-    }
-    EXPECT_EQ(c.engine->metrics().changes_waiting, 0U);
+  EarlyChanges dropped, failed({}, true);
+  for (EarlyChanges* trace : {&dropped, &failed}) {
+    trace->write(3);
+    EXPECT_EQ(trace->c.engine->metrics().changes_waiting, 3U);
   }
+  ASSERT_TRUE(dropped.c.engine->drop_keyspace("shop").has_value());
+  EXPECT_EQ(dropped.c.engine->metrics().changes_waiting, 0U);
+  failed.c.engine->handle_failed(Error{Errc::storage, "disk full"});
+  EXPECT_EQ(failed.c.engine->metrics().changes_waiting, 0U);
 }
 
 TEST(Engine, AKnownChangeIsADuplicate) {
