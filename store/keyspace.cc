@@ -60,12 +60,15 @@ Result<Version> Keyspace::write(const std::string_view* token, absl::FunctionRef
   }
   const std::size_t before = turn->engine->leaf_memory_bytes(*keyspace);
   Result<Version> written = turn->engine->commit(std::move(transaction));
+  if (written && token != nullptr) {
+    turn->remember_token(*slot_, *token);
+    if (turn->store) turn->new_tokens.push_back({slot_->name, std::string(*token)});
+  }
   turn->uncommitted_bytes += std::max(turn->engine->leaf_memory_bytes(*keyspace), before) - before;
   const Result<void> stored = turn->pump();
   turn->wake_all = true;
   if (!written) return written;
   if (!stored) return tl::unexpected(stored.error());
-  if (token != nullptr) turn->remember_token(*slot_, *token);
   return written;
 }
 

@@ -46,7 +46,7 @@ class RegisterView;
 class SYNCLINE_EXPORT Keyspace {
  public:
   // Tokens of updates that each replica remembers; see update().
-  static constexpr std::size_t tokens_max = 65'536;
+  static constexpr std::size_t tokens_max = Record::tokens_max;
   static constexpr std::size_t token_bytes_max = 256;
 
   const std::string& name() const;
@@ -61,8 +61,9 @@ class SYNCLINE_EXPORT Keyspace {
   // The same, once: an update with a token that succeeded before in this
   // keyspace writes nothing and returns the version now, which covers the first
   // one. For work that is retried, such as a request. A replica remembers its
-  // last `tokens_max` tokens for as long as it is open; a token has 1 to
-  // `token_bytes_max` bytes, else `invalid_argument`.
+  // last `tokens_max` tokens, committed with their updates, over restarts too;
+  // other replicas don't know them. A token has 1 to `token_bytes_max` bytes,
+  // else `invalid_argument`.
   Result<Version> update(std::string_view token, absl::FunctionRef<void(Update&)> write);
 
   // ---- reads, each one atomic look ----

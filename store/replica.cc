@@ -39,6 +39,7 @@ Result<void> load(ReplicaState& state, ReplicaOptions& options) {
   state.store = std::move(options.store);
   state.cluster = std::move(head->cluster);
   state.commit_window = options.commit_window;
+  for (const TokenRecord& one : head->tokens) state.remember_token(state.slot(one.keyspace), one.token);
   if (head->store_id != 0) std::memcpy(state.node.data(), &head->store_id, sizeof head->store_id);
   return {};
 }
@@ -131,6 +132,7 @@ Result<void> Replica::drop_keyspace(std::string_view name) {
     slot.keyspace = nullptr;
     slot.problem = why;
     slot.incarnation = ++turn->incarnations;
+    std::erase_if(turn->new_tokens, [&](const TokenRecord& one) { return one.keyspace == name; });
     slot.acknowledged = 0;
   }
   return turn->pump(ReplicaState::Commit::now);

@@ -111,18 +111,29 @@ Result<void> ReplicaState::commit_records() {
   commit_at.reset();
   uncommitted_bytes = 0;
   while (auto record = engine->poll_record()) {
-    auto committed = store->commit(*record);
-    if (!committed) {
+    record->tokens = new_tokens;
+    if (auto committed = store->commit(*record); !committed) {
       fail_commit(committed.error());
       return committed;
     }
+    new_tokens.clear();
     engine->handle_persisted(record->sequence);
   }
-  return {};
+  if (new_tokens.empty()) return {};
+  Record record;  // Of updates that wrote nothing.
+  record.tokens = new_tokens;
+  auto committed = store->commit(record);
+  if (committed) {
+    new_tokens.clear();
+  } else {
+    fail_commit(committed.error());
+  }
+  return committed;
 }
 
 void ReplicaState::fail_commit(const Error& error) {
   end_sessions(error);
+  forget_tokens(std::exchange(new_tokens, {}));
   engine->handle_failed(error);
   generation = engine->generation();
   if (commit_window.count() > 0)
@@ -237,11 +248,21 @@ bool ReplicaState::knows_token(const KeyspaceSlot& slot, std::string_view token)
 }
 
 void ReplicaState::remember_token(const KeyspaceSlot& slot, std::string_view token) {
-  if (tokens.size() == Keyspace::tokens_max) {
-    tokens.erase(tokens_in_order.front());
-    tokens_in_order.pop_front();
+  const auto [at, fresh] = tokens.emplace(slot.incarnation, token);
+  if (!fresh) return;
+  tokens_in_order.push_back(at);
+  if (tokens.size() <= Record::tokens_max) return;
+  tokens.erase(tokens_in_order.front());
+  tokens_in_order.pop_front();
+}
+
+void ReplicaState::forget_tokens(const std::vector<TokenRecord>& lost) {
+  for (const TokenRecord& one : lost) {
+    const auto at = tokens.find({slot(one.keyspace).incarnation, one.token});
+    if (at == tokens.end()) continue;
+    std::erase(tokens_in_order, Tokens::const_iterator(at));
+    tokens.erase(at);
   }
-  tokens_in_order.push_back(tokens.emplace(slot.incarnation, token).first);
 }
 
 // ---- watchers ----

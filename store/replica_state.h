@@ -108,6 +108,7 @@ struct ReplicaState {
   using Tokens = std::set<std::pair<std::uint64_t, std::string>>;  // By incarnation of a slot.
   Tokens tokens;
   std::deque<Tokens::const_iterator> tokens_in_order;
+  std::vector<TokenRecord> new_tokens;  // For the next record.
   std::uint64_t incarnations = 0;
   std::string key_buffer;  // Readers build leaf keys in it.
 
@@ -141,6 +142,8 @@ struct ReplicaState {
 
   bool knows_token(const KeyspaceSlot& slot, std::string_view token) const;
   void remember_token(const KeyspaceSlot& slot, std::string_view token);
+  // For updates that came to nothing. Forgets those of `lost` again, if they are still remembered.
+  void forget_tokens(const std::vector<TokenRecord>& lost);
 
   // Everything that waits for the lock to be released. Leaves it released.
   // `caller` needs no waking: it looks for itself.

@@ -57,6 +57,13 @@ CREATE TABLE staged (  -- chunks of passes that aren't complete
   chunk BLOB NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE tokens (  -- of updates that are not to be done twice, oldest first
+  number INTEGER PRIMARY KEY,
+  keyspace TEXT NOT NULL,    -- its name
+  token BLOB NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
 )sql";
 
 }  // namespace syncline

@@ -42,6 +42,10 @@ std::int64_t head_checksum(std::int64_t id, std::int64_t hlc, std::int64_t write
   return record_checksum(name, id, hlc, writer, leaves, digests);
 }
 
+std::int64_t token_checksum(std::string_view keyspace, std::string_view token, std::int64_t number) {
+  return record_checksum(token, number, hash_bytes(keyspace, 1));
+}
+
 std::string to_blob(const Digest& digest) {
   std::string blob;
   for (const std::uint64_t word : {digest.low, digest.high})
@@ -162,6 +166,8 @@ Result<void> SqliteStore::prepare() {
       {&cut_log_, "DELETE FROM log WHERE number = ?"},
       {&append_staged_, "INSERT INTO staged (keyspace, chunk, checksum) VALUES (?, ?, ?)"},
       {&clear_staged_, "DELETE FROM staged WHERE keyspace = ?"},
+      {&append_token_, "INSERT INTO tokens VALUES (?, ?, ?, ?)"},
+      {&cut_tokens_, "DELETE FROM tokens WHERE number <= ?"},
   };
   for (const auto& [statement, sql] : statements) {
     auto prepared = connection_.prepare(sql);
@@ -190,7 +196,7 @@ Result<bool> SqliteStore::begin_holding() {
 Result<Head> SqliteStore::load() {
   Head head;
   for (const auto load : {&SqliteStore::load_meta, &SqliteStore::load_keyspaces, &SqliteStore::load_actors,
-                          &SqliteStore::load_log, &SqliteStore::load_staged})
+                          &SqliteStore::load_log, &SqliteStore::load_staged, &SqliteStore::load_tokens})
     if (auto done = (this->*load)(head); !done) return tl::unexpected(done.error());
   return head;
 }
@@ -328,6 +334,21 @@ Result<void> SqliteStore::load_staged(Head& head) {
   return {};
 }
 
+// One that fails its checksum is forgotten: its update may be done once more.
+Result<void> SqliteStore::load_tokens(Head& head) {
+  auto rows = connection_.prepare("SELECT number, keyspace, token, checksum FROM tokens ORDER BY number");
+  if (!rows) return tl::unexpected(rows.error());
+  for (;;) {
+    const auto row = rows->step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return {};
+    const auto number = rows->integer(0);
+    next_token_ = std::max(next_token_, number + 1);
+    if (rows->integer(3) == token_checksum(rows->bytes(1), rows->bytes(2), number))
+      head.tokens.push_back({std::string(rows->bytes(1)), std::string(rows->bytes(2))});
+  }
+}
+
 // ---- closing ----
 
 SqliteStore::~SqliteStore() = default;
@@ -429,7 +450,7 @@ Result<void> SqliteStore::write(const Record& record) {
     Result<void> done;
     if (part.dropped) {
       dropped.insert(part.name);
-      if (known) done = drop(found->second.id, record.hlc);
+      if (known) done = drop(part.name, found->second.id, record.hlc);
     } else if (known) {
       done = write_part(part, found->second, false, record.hlc, log_number);
     } else {
@@ -437,7 +458,7 @@ Result<void> SqliteStore::write(const Record& record) {
     }
     if (!done) return done;
   }
-  return {};
+  return write_tokens(record.tokens);
 }
 
 // What a committed record changed of what is kept in memory; in step with write().
@@ -453,6 +474,7 @@ void SqliteStore::note(const Record& record) {
     known.log.erase(known.log.begin(), known.log.begin() + static_cast<std::ptrdiff_t>(part.log_cut.size()));
     for (std::size_t i = 0; i < part.log.size(); ++i) known.log.push_back(next_log_++);
   }
+  next_token_ += static_cast<std::int64_t>(record.tokens.size());
 }
 
 Result<void> SqliteStore::write_part(const KeyspaceRecord& part, const Known& known, bool fresh,
@@ -538,12 +560,27 @@ Result<void> SqliteStore::write_staged(std::int64_t id, const KeyspaceRecord& pa
   return {};
 }
 
-Result<void> SqliteStore::drop(std::int64_t id, std::uint64_t hlc) {
+Result<void> SqliteStore::write_tokens(const std::vector<TokenRecord>& tokens) {
+  if (tokens.empty()) return {};
+  std::int64_t number = next_token_;
+  for (const TokenRecord& one : tokens) {
+    const std::string_view token = one.token;
+    const auto checksum = token_checksum(one.keyspace, token, number);
+    if (auto done = append_token_.bind(number, Text{one.keyspace}, token, checksum).run(); !done) return done;
+    ++number;
+  }
+  return cut_tokens_.bind(number - 1 - std::int64_t{Record::tokens_max}).run();
+}
+
+Result<void> SqliteStore::drop(std::string_view name, std::int64_t id, std::uint64_t hlc) {
   // With the keyspace its timestamp goes: our clock shall not fall back for that.
   if (auto done = put_meta_.bind(Text{"hlc"}, signed_of(hlc)).run(); !done) return done;
   for (const char* table : {"leaves", "actors", "log", "staged"})
     if (auto done = connection_.execute(fmt::format("DELETE FROM {} WHERE keyspace = {}", table, id)); !done)
       return done;
+  auto forget = connection_.prepare("DELETE FROM tokens WHERE keyspace = ?");
+  if (!forget) return tl::unexpected(forget.error());
+  if (auto done = forget->bind(Text{name}).run(); !done) return done;
   return connection_.execute(fmt::format("DELETE FROM keyspaces WHERE id = {}", id));
 }
 

@@ -69,6 +69,7 @@ class SqliteStore final : public RecordStore {
   Result<void> load_actors(Head& head);
   Result<void> load_log(Head& head);
   Result<void> load_staged(Head& head);
+  Result<void> load_tokens(Head& head);
   KeyspaceHead* head_of(Head& head, std::int64_t id);
 
   Result<void> transact(absl::FunctionRef<Result<void>()> write);
@@ -80,7 +81,8 @@ class SqliteStore final : public RecordStore {
   Result<void> write_actors(const Known& known, const KeyspaceRecord& part);
   Result<void> write_log(const Known& known, const KeyspaceRecord& part, std::int64_t& number);
   Result<void> write_staged(std::int64_t id, const KeyspaceRecord& part);
-  Result<void> drop(std::int64_t id, std::uint64_t hlc);
+  Result<void> write_tokens(const std::vector<TokenRecord>& tokens);
+  Result<void> drop(std::string_view name, std::int64_t id, std::uint64_t hlc);
   void note(const Record& record);
   bool make_room();
   void stop(const Error& error);
@@ -91,10 +93,12 @@ class SqliteStore final : public RecordStore {
   std::optional<SideFile> side_file_;
   Connection connection_;
   Statement begin_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, leaf_before_, put_keyspace_,
-      update_keyspace_, put_actor_, append_log_, cut_log_, append_staged_, clear_staged_;
+      update_keyspace_, put_actor_, append_log_, cut_log_, append_staged_, clear_staged_, append_token_,
+      cut_tokens_;
   Keyspaces keyspaces_;
   std::int64_t next_keyspace_ = 1;
   std::int64_t next_log_ = 1;
+  std::int64_t next_token_ = 1;
   bool proven_ = false;           // Nothing else continued what the file holds.
   std::string found_;             // What find() shows.
   std::optional<Error> stopped_;  // The disk failed: nothing is written before a reopening.

@@ -25,6 +25,7 @@ void apply(const Record& record, Head& head) {
                                  [&](const KeyspaceHead& known) { return known.name == keyspace.name; });
     if (keyspace.dropped) {
       if (it != head.keyspaces.end()) head.keyspaces.erase(it);
+      std::erase_if(head.tokens, [&](const TokenRecord& one) { return one.keyspace == keyspace.name; });
       continue;
     }
     KeyspaceHead& stored = it != head.keyspaces.end() ? *it : head.keyspaces.emplace_back();
@@ -41,6 +42,9 @@ void apply(const Record& record, Head& head) {
     if (keyspace.staged_cleared) stored.staged.clear();
     stored.staged.insert(stored.staged.end(), keyspace.staged.begin(), keyspace.staged.end());
   }
+  head.tokens.insert(head.tokens.end(), record.tokens.begin(), record.tokens.end());
+  if (head.tokens.size() > Record::tokens_max)
+    head.tokens.erase(head.tokens.begin(), head.tokens.end() - std::ptrdiff_t{Record::tokens_max});
 }
 
 }  // namespace syncline

@@ -1,6 +1,7 @@
 // What the engine wants on disk, as one transaction, and what it needs back at start.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,12 +41,24 @@ struct KeyspaceRecord {
   std::vector<std::string> staged;                               // Chunks of an unfinished pass, appended.
 };
 
+// An update that is not to be done twice: see Keyspace::update(). The replica's own; the
+// engine neither makes nor reads them.
+struct TokenRecord {
+  std::string keyspace;
+  std::string token;
+
+  friend bool operator==(const TokenRecord&, const TokenRecord&) = default;
+};
+
 // One transaction. Committing it whole or not at all is up to the store.
 struct Record {
+  static constexpr std::size_t tokens_max = 65'536;  // That a store keeps; the oldest go first.
+
   std::uint64_t sequence = 0;          // 1, 2, 3...
   std::uint64_t hlc = 0;               // The greatest timestamp made or taken in.
   std::optional<std::string> cluster;  // Replaces what is stored, if there is one.
   std::vector<KeyspaceRecord> keyspaces;
+  std::vector<TokenRecord> tokens;  // Appended; a keyspace's go when it is dropped.
 };
 
 // What a store holds of a keyspace besides its leaves: what its records add up to.
@@ -67,6 +80,7 @@ struct Head {
   std::optional<std::string> cluster;
   std::uint64_t store_id = 0;  // Copies of a store have the same one; 0 for none.
   std::vector<KeyspaceHead> keyspaces;
+  std::vector<TokenRecord> tokens;  // Oldest first.
 };
 
 // Adds a record to a head: what every store does with all but the leaves. Who

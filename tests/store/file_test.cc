@@ -72,6 +72,44 @@ TEST_F(FileTest, WhatWasWrittenIsThereAfterReopening_R_DUR_1) {
   EXPECT_EQ(must(shop.counter("c").total()), 4);
 }
 
+TEST_F(FileTest, ATokenCountsOnceOverReopenings_R_CRDT_9) {
+  const auto order = [&](const std::string& keyspace, const std::string& token, std::int64_t by) {
+    Replica replica = open(path);
+    Keyspace orders = replica.keyspace(keyspace);
+    must(orders.update(token, [by](auto& tx) { tx.counter("n").add(by); }));
+    return must(orders.counter("n").total());
+  };
+  EXPECT_EQ(order("shop", "order-1", 1), 1);
+  EXPECT_EQ(order("shop", "order-1", 1), 1);
+  EXPECT_EQ(order("shop", "order-2", 1), 2);
+  EXPECT_EQ(order("shop", "order-1", 1), 2);
+  EXPECT_EQ(order("diary", "order-1", 1), 1) << "A token belongs to its keyspace.";
+  EXPECT_EQ(order("shop", "nothing", 0), 2) << "An update that writes nothing has happened, too.";
+  EXPECT_EQ(order("shop", "nothing", 1), 2);
+  must(open(path).drop_keyspace("shop"));
+  EXPECT_EQ(order("shop", "order-1", 1), 1) << "Dropped, and all it was.";
+  EXPECT_EQ(order("diary", "order-1", 1), 1);
+}
+
+TEST_F(FileTest, TheOldestTokensGoFirst_R_CRDT_9) {
+  const auto count = [](Keyspace& shop, std::size_t token) {
+    must(shop.update(std::to_string(token), [](auto& tx) { tx.counter("n").add(1); }));
+  };
+  {
+    Replica replica = open(path, {.commit_window = std::chrono::hours(1)});
+    Keyspace shop = replica.keyspace("shop");
+    for (std::size_t i = 0; i <= Keyspace::tokens_max; ++i) count(shop, i);
+  }
+  Replica replica = open(path);
+  Keyspace shop = replica.keyspace("shop");
+  const auto all = static_cast<std::int64_t>(Keyspace::tokens_max) + 1;
+  count(shop, Keyspace::tokens_max);
+  count(shop, 1);
+  EXPECT_EQ(must(shop.counter("n").total()), all);
+  count(shop, 0);
+  EXPECT_EQ(must(shop.counter("n").total()), all + 1) << "Forgotten since.";
+}
+
 TEST_F(FileTest, AStoreInMemoryIsGoneWithItsReplica) {
   write(":memory:", 1);
   Replica replica = open(":memory:");
