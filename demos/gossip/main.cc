@@ -11,6 +11,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <system_error>
@@ -94,6 +95,44 @@ Result<void> write_report(const Options& options, const Report& report) {
   return ok;
 }
 
+// What is run, as the folder of the stores tells it: only the very same goes on there.
+std::string identity_of(const Options& options, const Plan& plan, std::uint64_t seed) {
+  std::uint64_t changes = seed;
+  for (const Change& change : plan.changes) {
+    changes = hash_of(fmt::format("{}", change.peer), changes);
+    for (const auto& one : change.operations)
+      changes = hash_of(
+          fmt::format("{} {}{}{}", one.key, one.field.value_or(""), one.by, one.value.to_bytes()), changes);
+  }
+  return fmt::format("{}\n{} changes by {} peers, {:016x}\n", rerun_line("gossip", options, seed),
+                     plan.changes.size(), plan.peers, changes);
+}
+
+// The seed of the run whose stores are in the folder, if there was one.
+std::optional<std::uint64_t> seed_in(const std::string& data) {
+  std::ifstream file(data + "/run");
+  std::string line;
+  std::getline(file, line);
+  const auto at = line.rfind(" --seed ");
+  if (at == std::string::npos) return std::nullopt;
+  const auto options = parse_options({"--seed", line.substr(at + 8)});
+  return options ? options->seed : std::nullopt;
+}
+
+// Makes the folder of the stores this run's, unless it is another one's.
+Result<void> claim_data(const Options& options, const std::string& identity) {
+  const std::string path = options.data + "/run";
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return write_file(path, identity);
+  const std::string there(std::istreambuf_iterator<char>(file), {});
+  if (there == identity) return {};
+  return failure(
+      Errc::invalid_argument,
+      fmt::format("{} holds the stores of another run, or the history has grown since:\n{}give what it "
+                  "says, or another folder",
+                  options.data, there));
+}
+
 int complain(const std::string& what, int status) {
   fmt::print(stderr, "gossip: {}\n", what);
   return status;
@@ -123,16 +162,24 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     fmt::print("{}", help_text());
     return status_proven;
   }
-  std::error_code error;
-  if (!options->keep.empty()) std::filesystem::create_directories(options->keep, error);
-  if (error) return complain(fmt::format("{}: {}", options->keep, error.message()), status_usage);
-  const std::uint64_t seed = options->seed.value_or(std::random_device{}());
-  const auto plan = make_plan(*options, seed);
+  for (const std::string& folder : {options->keep, options->data}) {
+    std::error_code error;
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    if (error) return complain(fmt::format("{}: {}", folder, error.message()), status_usage);
+  }
+  std::optional<std::uint64_t> seed = options->seed;
+  if (!seed && !options->data.empty()) seed = seed_in(options->data);
+  if (!seed) seed = std::random_device{}();
+  const auto plan = make_plan(*options, *seed);
   if (!plan) return complain(plan.error().detail, status_usage);
   if (options->skip && *options->skip > plan->changes.size()) {
     return complain(fmt::format("--skip: there are only {} changes", plan->changes.size()), status_usage);
   }
-  return replay(*options, *plan, seed, program);
+  if (!options->data.empty()) {
+    const auto claimed = claim_data(*options, identity_of(*options, *plan, *seed));
+    if (!claimed) return complain(claimed.error().detail, status_usage);
+  }
+  return replay(*options, *plan, *seed, program);
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ const std::map<std::string, Option>& options_by_name() {
         "the number of a change, from 1"}},
       {"--json", {[](Options& o, const std::string& v) { return !(o.json = v).empty(); }, "a file"}},
       {"--keep", {[](Options& o, const std::string& v) { return !(o.keep = v).empty(); }, "a folder"}},
+      {"--data", {[](Options& o, const std::string& v) { return !(o.data = v).empty(); }, "a folder"}},
   };
   return table;
 }
@@ -148,6 +149,8 @@ who, and what happens to them
 what is kept
   --json FILE       the report
   --keep DIR        a log of each peer, and of the run
+  --data DIR        the peers' stores: who is killed comes back with its own, and a
+                    run that was interrupted goes on where it was
 
 exit status: 0 proven, 1 differences or a peer that failed, 2 wrong usage, 130 interrupted
 )";

@@ -26,6 +26,7 @@ struct Options {
   std::optional<std::size_t> skip;    // This change (1...) is left out: the proof must fail.
   std::string json;                   // Where the report goes; empty: nowhere.
   std::string keep;                   // Where logs go; empty: nowhere.
+  std::string data;                   // Where peers keep their stores; empty: in memory.
   bool help = false;
 };
 

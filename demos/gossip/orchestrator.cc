@@ -126,6 +126,7 @@ Orchestrator::Status Orchestrator::kill_one() {
   if (!ok) return ok;
   Peer& victim = *fleet_.find(writers[pick(writers.size(), "victim")]);
   count_traffic(victim);
+  if (options_.data.empty()) count_received(victim);  // Else it comes back with that.
   const auto number = victim.number;
   const auto address = victim.address;
   auto actor = victim.actor;
@@ -137,6 +138,11 @@ Orchestrator::Status Orchestrator::kill_one() {
   });
   state_ += fmt::format("{}peer {} killed", state_.empty() ? "" : ", ", number + 1);
 
+  if (!options_.data.empty()) {
+    report_.own_store = true;
+    schedule_.handle_return(number);
+    return replace(number);
+  }
   const auto known = ask_survivors(address, *actor);
   if (!known) return tl::unexpected(known.error());
   report_.redone = schedule_.handle_death(number, actor, *known);
@@ -206,8 +212,11 @@ Orchestrator::Status Orchestrator::replace(std::size_t number) {
   }
   const auto& other = *others[pick(others.size(), "join again")];
   (*peer)->channel.send(MessageWriter(MessageKind::join).text(other.address).take());
-  event(fmt::format("peer {} takes its place and is told of peer {}; {} lost changes are made again",
-                    (*peer)->name(), other.name(), report_.redone));
+  event(report_.own_store
+            ? fmt::format("peer {} is back with its own store and is told of peer {}", (*peer)->name(),
+                          other.name())
+            : fmt::format("peer {} takes its place and is told of peer {}; {} lost changes are made again",
+                          (*peer)->name(), other.name(), report_.redone));
   return {};
 }
 
@@ -256,6 +265,7 @@ Orchestrator::Status Orchestrator::prove() {
     if (!ok) return ok;
     found[differences(plan_.expected, *contents_, differences_max)].push_back(peer->name());
     count_traffic(*peer);
+    count_received(*peer);
   }
   for (const auto& [lines, names] : found) {
     for (const auto& line : lines) {

@@ -71,6 +71,7 @@ class Orchestrator {
   void event(const std::string& text);
   View view();
   void count_traffic(const Peer& peer);
+  void count_received(const Peer& peer);
 
   const Plan& plan_;
   const Options& options_;

@@ -93,12 +93,14 @@ void Orchestrator::handle_done(Peer& peer, MessageReader& in) {
   const auto actor = syncline::ActorId::from(in.text());
   const auto counter = in.number();
   const auto version = Version::from_bytes(in.text());
+  const bool made_now = in.number() != 0;
   if (!actor || !version || !in.complete() || position >= schedule_.total()) {
     failure_ = fmt::format("peer {} sent a broken message", peer.name());
     return;
   }
   if (counter > 0) peer.actor = *actor;  // Before its first write it has none.
   schedule_.handle_done(position, *actor, counter, *version);
+  if (!made_now) ++report_.made_before;
   last_done_ = Clock::now();
 }
 
@@ -106,8 +108,10 @@ void Orchestrator::dispatch() {
   if (!replay_began_) return;
   if (!paused_) {
     const double since = std::chrono::duration<double>(Clock::now() - *replay_began_).count();
+    // What a run before this one made takes no time.
     const double limit =
-        options_.speed > 0 ? std::floor(since * options_.speed) + 1 : std::numeric_limits<double>::infinity();
+        options_.speed > 0 ? std::floor(since * options_.speed) + 1 + static_cast<double>(report_.made_before)
+                           : std::numeric_limits<double>::infinity();
     const auto total = schedule_.total();
     schedule_.advance(limit >= static_cast<double>(total) ? total : static_cast<std::size_t>(limit));
   }
@@ -177,7 +181,9 @@ syncline::Result<Peer*> Orchestrator::spawn(std::size_t number, bool replacement
   if (!options_.keep.empty()) {
     log = fmt::format("{}/peer-{}{}.log", options_.keep, number + 1, replacement ? "-replacement" : "");
   }
-  (*peer)->channel.send(MessageWriter(MessageKind::start).text(cluster_).text(log).take());
+  std::string store;
+  if (!options_.data.empty()) store = fmt::format("{}/peer-{}.db", options_.data, number + 1);
+  (*peer)->channel.send(MessageWriter(MessageKind::start).text(cluster_).text(log).text(store).take());
   return peer;
 }
 
@@ -223,8 +229,11 @@ void Orchestrator::count_traffic(const Peer& peer) {
   report_.bytes_sent += peer.status.bytes_out;
   report_.pushed += peer.status.pushed;
   report_.duplicates += peer.status.duplicates;
+}
+
+void Orchestrator::count_received(const Peer& peer) {
   const auto known = schedule_.known(peer.status.version);
-  received_ += known - std::min(known, schedule_.done_by(peer.number));
+  received_ += known - std::min(known, schedule_.done_by(peer.number) + report_.made_before);
 }
 
 double Orchestrator::seconds() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }

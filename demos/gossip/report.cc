@@ -25,7 +25,7 @@ std::string milliseconds(double seconds) { return fmt::format("{:.0f} ms", secon
 }  // namespace
 
 double Report::changes_per_second() const {
-  return replay_seconds > 0 ? static_cast<double>(changes) / replay_seconds : 0;
+  return replay_seconds > 0 ? static_cast<double>(changes - made_before) / replay_seconds : 0;
 }
 double Report::overhead() const { return ratio(bytes_sent, bytes_own); }
 double Report::copies() const { return 1 + ratio(duplicates, pushed + by_pass); }
@@ -43,9 +43,18 @@ std::string to_text(const Report& report) {
        fmt::format("{} by {} peers in {:.1f} s ({:.0f} a second); {} had to wait for what they follow",
                    grouped(report.changes), report.peers, report.replay_seconds, report.changes_per_second(),
                    grouped(report.waited)));
+  if (report.made_before > 0) {
+    line("continued",
+         fmt::format("{} of these were in the stores from a run before; rate and copies are of the rest",
+                     grouped(report.made_before)));
+  }
   if (report.killed) {
-    line("killed", fmt::format("peer {}; {} of its changes were known to nobody else and were made again",
-                               *report.killed, report.redone));
+    line("killed",
+         report.own_store
+             ? fmt::format("peer {}; it came back with its own store, and what it had made was there",
+                           *report.killed)
+             : fmt::format("peer {}; {} of its changes were known to nobody else and were made again",
+                           *report.killed, report.redone));
   }
   if (report.heal_seconds) {
     line("convergence",
@@ -87,6 +96,8 @@ std::string to_json(const Report& report) {
             {"waited", report.waited},
             {"killed", report.killed ? Json(*report.killed) : Json()},
             {"redone", report.redone},
+            {"own_store", report.own_store},
+            {"made_before", report.made_before},
             {"replay_seconds", report.replay_seconds},
             {"changes_per_second", report.changes_per_second()},
             {"convergence_after_heal_seconds", report.heal_seconds ? Json(*report.heal_seconds) : Json()},

@@ -20,6 +20,8 @@ struct Report {
   std::size_t waited = 0;                 // Changes that had to wait for what they follow.
   std::optional<std::string> killed;      // The peer that was.
   std::size_t redone = 0;                 // Its changes that nobody else had, made again.
+  bool own_store = false;                 // It came back with its own store instead.
+  std::size_t made_before = 0;            // Changes found in the stores: a run before this one made them.
   double replay_seconds = 0;              // From the first change to the last.
   std::optional<double> heal_seconds;     // From the heal until each peer had all that was made before it.
   double settle_seconds = 0;              // From the last change until all were equal.

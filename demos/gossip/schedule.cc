@@ -124,7 +124,7 @@ std::size_t Schedule::handle_death(std::size_t peer, const std::optional<ActorId
       Version version;
       version.raise(*actor, known);
       complete(i, *actor, known, version);
-    } else if (item.state == State::sent || item.state == State::began || item.state == State::waiting) {
+    } else if (is_sent(item.state)) {
       set(item, State::held);
       again.push_back(i);
     } else if (item.state == State::done && actor && item.actor == *actor && item.counter > known) {
@@ -140,6 +140,14 @@ std::size_t Schedule::handle_death(std::size_t peer, const std::optional<ActorId
   }
   for (const auto position : again) replan(position);
   return lost;
+}
+
+void Schedule::handle_return(std::size_t peer) {
+  for (std::size_t i = 0; i < cursor_; ++i) {
+    if (plan_.changes[i].peer != peer || !is_sent(items_[i].state)) continue;
+    set(items_[i], State::held);
+    replan(i);
+  }
 }
 
 std::vector<std::size_t> Schedule::waiting_at_peers() const {

@@ -44,6 +44,9 @@ class Schedule {
   std::size_t handle_death(std::size_t peer, const std::optional<syncline::ActorId>& actor,
                            std::uint64_t known);
 
+  // The peer died and is back with all that it had made. What it was doing is sent once more.
+  void handle_return(std::size_t peer);
+
   std::size_t total() const { return items_.size(); }
   std::size_t done() const { return done_; }
   std::size_t done_by(std::size_t peer) const { return done_by_[peer]; }
@@ -79,6 +82,10 @@ class Schedule {
   void make_ready(std::size_t position);
   void complete(std::size_t position, const syncline::ActorId& actor, std::uint64_t counter,
                 const syncline::Version& version);
+  // Whether it was sent to its peer, which hasn't made it as far as we know.
+  static bool is_sent(State state) {
+    return state == State::sent || state == State::began || state == State::waiting;
+  }
   void undo(std::size_t position);
   void replan(std::size_t position);
 

@@ -28,6 +28,8 @@ using syncline::Version;
 
 // How often what waits is looked at again. Changes come in on the node's thread.
 constexpr auto look_again = 5ms;
+// Changes of others that come within it share a commit.
+constexpr auto commit_window = 10ms;
 
 // The peer's log file. Lines come from any thread.
 class Log {
@@ -178,7 +180,9 @@ class Worker {
     MessageReader in(std::move(body));
     const std::string cluster(in.text());
     const std::string log_path(in.text());
-    syncline::ReplicaOptions replica_options;
+    const std::string store_path(in.text());
+    syncline::ReplicaOptions replica_options{.path = store_path};
+    if (!store_path.empty()) replica_options.commit_window = commit_window;
     if (!log_path.empty()) {
       log_ = std::make_shared<Log>(log_path);
       replica_options.log = [log = log_](auto level, auto text, const auto& fields) {
@@ -242,19 +246,25 @@ class Worker {
   syncline::Result<void> make(const Task& task) {
     channel_.send(MessageWriter(MessageKind::began).number(task.position).take());
     channel_.flush_all();
-    const auto version = keyspace_->update([&](syncline::Update& update) {
-      for (const auto& operation : task.operations) write(update, operation, task.position + 1);
-    });
-    if (!version) {
-      return syncline::failure(version.error().code,
-                               fmt::format("change {}: {}", task.position + 1, version.error().detail));
+    // With a token: a store that has the change already, from before a kill or an interrupted run, skips it.
+    bool made = false;
+    const auto version =
+        keyspace_->update(fmt::format("change {}", task.position), [&](syncline::Update& update) {
+          made = true;
+          for (const auto& operation : task.operations) write(update, operation, task.position + 1);
+        });
+    const auto stored = version ? keyspace_->flush() : tl::unexpected(version.error());
+    if (!stored) {
+      return syncline::failure(stored.error().code,
+                               fmt::format("change {}: {}", task.position + 1, stored.error().detail));
     }
-    const auto actor = keyspace_->actor().value_or(syncline::ActorId{});
+    const auto actor = made ? keyspace_->actor().value_or(syncline::ActorId{}) : syncline::ActorId{};
     channel_.send(MessageWriter(MessageKind::done)
                       .number(task.position)
                       .text(actor.view())
                       .number(version->counter(actor))
                       .text(version->to_bytes())
+                      .number(made ? 1 : 0)
                       .take());
     return {};
   }

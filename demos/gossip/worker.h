@@ -1,4 +1,4 @@
-// One peer of the run: a process with a replica in memory and a node on loopback.
+// One peer of the run: a process with a replica, in memory or in a file, and a node on loopback.
 #pragma once
 
 namespace gossip {

@@ -105,6 +105,46 @@ TEST(GossipProgram, TwoPeersOneIsolatedAndOneKilledStillAgree) {
   }
 }
 
+TEST(GossipProgram, WithStoresTheKilledComesBackWithItsOwn) {
+  const Folder folder;
+  const auto outcome = run(gossip({"--git", "/dev/null", "--peers", "3", "--speed", "0", "--seed", "1",
+                                   "--data", folder.path("data"), "--json", folder.path("report.json")}));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("is back with its own store"));
+  const auto json = report(folder);
+  EXPECT_EQ(json["own_store"], true);
+  EXPECT_EQ(json["made_before"], 0);
+
+  // All is there: the same once more makes nothing and proves it again.
+  const auto again = run(gossip({"--git", "/dev/null", "--peers", "3", "--speed", "0", "--data",
+                                 folder.path("data"), "--json", folder.path("report.json")}));
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_EQ(report(folder)["made_before"], 2000);
+
+  const auto other = run(gossip({"--git", "/dev/null", "--peers", "4", "--data", folder.path("data")}));
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.output, HasSubstr("holds the stores of another run"));
+}
+
+TEST(GossipProgram, WithStoresAnInterruptedRunGoesOn) {
+  const Folder folder;
+  const auto arguments = gossip({"--git", "/dev/null", "--peers", "3", "--speed", "500", "--seed", "2",
+                                 "--data", folder.path("data"), "--json", folder.path("report.json")});
+  Program program(arguments);
+  ASSERT_NE(program.read_until("HEAL: "), "");
+  ASSERT_EQ(::kill(program.pid(), SIGINT), 0);
+  program.read_all();
+  EXPECT_EQ(program.wait(), 130);
+
+  const auto outcome = run(arguments);
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("continued"));
+  const auto json = report(folder);
+  EXPECT_EQ(json["changes"], 2000);
+  EXPECT_GE(json["made_before"], 2000 / 3) << "The cut is at a third.";
+  EXPECT_LT(json["made_before"], 2000);
+}
+
 TEST(GossipProgram, AChangeLeftOutIsFound) {
   const Folder folder;
   const auto outcome = run(gossip({"--git", "/dev/null", "--peers", "3", "--speed", "0", "--seed", "1",

@@ -17,9 +17,13 @@ std::string complaint(const std::vector<std::string>& arguments) {
 }
 
 TEST(Options, AllAreRead) {
-  const auto options = parse_options({"--peers", "64", "--commits=100", "--git", "/x y", "--by", "author",
-                                      "--partition", "isolate", "--kill", "none", "--speed", "0", "--seed",
-                                      "18446744073709551615", "--json", "j", "--keep", "k"});
+  const auto options = parse_options({"--peers", "64",          "--commits=100",
+                                      "--git",   "/x y",        "--by",
+                                      "author",  "--partition", "isolate",
+                                      "--kill",  "none",        "--speed",
+                                      "0",       "--seed",      "18446744073709551615",
+                                      "--json",  "j",           "--keep",
+                                      "k",       "--data",      "d"});
   ASSERT_TRUE(options) << options.error().detail;
   EXPECT_EQ(options->peers, 64U);
   EXPECT_EQ(options->commits, 100U);
@@ -29,6 +33,7 @@ TEST(Options, AllAreRead) {
   EXPECT_FALSE(options->kill);
   EXPECT_EQ(options->speed, 0);
   EXPECT_EQ(options->seed, UINT64_MAX);
+  EXPECT_EQ(options->data, "d");
 }
 
 TEST(Options, ErrorsSayWhatIsAllowed) {
@@ -56,7 +61,7 @@ TEST(Options, TheRerunLineReadsBackAsTheSame) {
 TEST(Options, HelpNamesEachOption) {
   const auto help = help_text();
   for (const auto* name : {"--git", "--commits", "--by", "--trace", "--peers", "--partition", "--kill",
-                           "--speed", "--seed", "--skip", "--json", "--keep"}) {
+                           "--speed", "--seed", "--skip", "--json", "--keep", "--data"}) {
     EXPECT_THAT(help, HasSubstr(name));
   }
 }

@@ -54,6 +54,21 @@ TEST(Schedule, LetsAWindowOfChangesGoAtATime) {
   EXPECT_THAT(take_all(schedule), ElementsAre(2));
 }
 
+TEST(Schedule, WhoReturnsWithItsDiskIsSentOnlyWhatItWasDoing) {
+  const auto plan = plan_of({{0, {}}, {0, {}}, {0, {1}}, {1, {}}});
+  Schedule schedule(plan, 8);
+  schedule.advance(4);
+  EXPECT_THAT(take_all(schedule), ElementsAre(0, 1, 3));
+  make(schedule, 0, ada, 1);
+  schedule.handle_began(1);
+  schedule.handle_return(0);
+  EXPECT_EQ(schedule.done(), 1U);
+  EXPECT_EQ(schedule.done_by(0), 1U);
+  EXPECT_THAT(take_all(schedule), ElementsAre(1)) << "Not 0, which is made; not 2, whose turn hasn't come.";
+  make(schedule, 1, bob, 1);
+  EXPECT_THAT(take_all(schedule), ElementsAre(2));
+}
+
 TEST(Schedule, WhatFollowsWaitsAndLaterOnesPassIt) {
   const auto plan = plan_of({{0, {}}, {1, {0}}, {1, {}}});
   Schedule schedule(plan, 2);
