@@ -38,7 +38,7 @@ TEST(Exhaustive_R_CRDT_4, OrSetOneElementDeltasInAnyOrder) {
 }
 
 TEST(Exhaustive_R_CRDT_4, OrSetTwoElementsAndClear) {
-  expect_right<PairSubject>({.depth = depth({5, 7, 9})});
+  expect_right<PairSubject>({.depth = depth({6, 8, 9})});
 }
 
 TEST(Exhaustive_R_CRDT_4, LwwRegisterDeltasInAnyOrder) {
