@@ -98,6 +98,8 @@ Result<void> check_format(Connection& connection, const std::string& path) {
 }
 
 Result<void> set_up(Connection& connection, const SqliteStoreOptions& options) {
+  int reserved = CheckedFiles::checksum_bytes;
+  sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
   const std::string pragmas = fmt::format(
       "PRAGMA locking_mode=EXCLUSIVE; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON; PRAGMA "
       "temp_store=MEMORY;"
@@ -114,21 +116,24 @@ Result<void> set_up(Connection& connection, const SqliteStoreOptions& options) {
 
 // ---- opening ----
 
-SqliteStore::SqliteStore(SqliteStoreOptions options, Connection connection)
-    : options_(std::move(options)), connection_(std::move(connection)) {
+SqliteStore::SqliteStore(SqliteStoreOptions options, std::unique_ptr<CheckedFiles> files,
+                         Connection connection)
+    : options_(std::move(options)), files_(std::move(files)), connection_(std::move(connection)) {
   if (options_.side_file) side_file_.emplace(options_.path + "-id");
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteStoreOptions options) {
   if (options.path == ":memory:") options.side_file = false;
-  auto connection = Connection::open(options.path, options.vfs);
+  auto files = std::make_unique<CheckedFiles>(options.vfs);
+  auto connection = Connection::open(options.path, files->vfs());
   if (!connection) return tl::unexpected(connection.error());
   if (auto done = set_up(*connection, options); !done) {
     const int code = sqlite3_errcode(connection->get()) & 0xff;
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return tl::unexpected(busy(options));
     return tl::unexpected(done.error());
   }
-  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options), std::move(*connection)));
+  std::unique_ptr<SqliteStore> store(
+      new SqliteStore(std::move(options), std::move(files), std::move(*connection)));
   if (auto done = store->prepare(); !done) return tl::unexpected(done.error());
   sqlite3_wal_hook(store->connection_.get(), &SqliteStore::count_log_pages, store.get());
   auto proven = store->begin_holding();
@@ -149,12 +154,7 @@ Result<void> SqliteStore::prepare() {
       {&put_meta_, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
       {&put_leaf_, "INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)"},
       {&erase_leaf_, "DELETE FROM leaves WHERE keyspace = ? AND leaf = ?"},
-      {&find_leaf_,
-       "SELECT leaf, value, checksum, keyspace FROM leaves WHERE (keyspace, leaf) >= (?, ?)"
-       " ORDER BY keyspace, leaf LIMIT 1"},
-      {&leaf_before_,
-       "SELECT leaf, value, checksum, keyspace FROM leaves WHERE (keyspace, leaf) < (?, ?)"
-       " ORDER BY keyspace DESC, leaf DESC LIMIT 1"},
+      {&find_leaf_, "SELECT value, checksum FROM leaves WHERE keyspace = ? AND leaf = ?"},
       {&put_keyspace_,
        "INSERT INTO keyspaces (hlc, writer, leaves, context, state, checksum, id, name)"
        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
@@ -198,6 +198,7 @@ Result<Head> SqliteStore::load() {
   for (const auto load : {&SqliteStore::load_meta, &SqliteStore::load_keyspaces, &SqliteStore::load_actors,
                           &SqliteStore::load_log, &SqliteStore::load_staged, &SqliteStore::load_tokens})
     if (auto done = (this->*load)(head); !done) return tl::unexpected(done.error());
+  if (auto checked = check_pages(); !checked) return tl::unexpected(checked.error());
   return head;
 }
 
@@ -374,21 +375,24 @@ Result<std::optional<std::string_view>> SqliteStore::find(std::string_view keysp
   const auto known = keyspaces_.find(keyspace);
   if (known == keyspaces_.end()) return std::nullopt;
   const std::int64_t id = known->second.id;
-  // A key that is damaged sorts elsewhere, and leads searches astray only to
-  // its own side: what isn't found stands between two records that are whole.
-  for (Statement* const search : {&find_leaf_, &leaf_before_}) {
-    const auto row = search->bind(id, leaf).step();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) continue;
-    const bool good =
-        search->integer(2) == leaf_checksum(search->integer(3), search->bytes(0), search->bytes(1));
-    const bool found = search->bytes(0) == leaf && search->integer(3) == id;
-    if (good && found) found_ = search->bytes(1);
-    search->reset();
-    if (!good) return damaged("a stored leaf fails its checksum");
-    if (found) return found_;
+  const auto row = find_leaf_.bind(id, leaf).step();
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) {
+    find_leaf_.reset();
+    if (auto checked = check_pages(); !checked) return tl::unexpected(checked.error());
+    return std::nullopt;
   }
-  return std::nullopt;
+  found_ = find_leaf_.bytes(0);
+  const bool good = find_leaf_.integer(1) == leaf_checksum(id, leaf, found_);
+  find_leaf_.reset();
+  if (!good) return damaged("a stored leaf fails its checksum");
+  return found_;
+}
+
+// Nothing may be taken for absent, and nothing be written, once a page failed.
+Result<void> SqliteStore::check_pages() const {
+  if (files_->damaged_pages() == 0) return {};
+  return damaged("a page of the store fails its checksum: what is missing there can't be told");
 }
 
 Result<void> SqliteStore::scan(std::string_view keyspace, std::string_view from,
@@ -404,7 +408,7 @@ Result<void> SqliteStore::scan(std::string_view keyspace, std::string_view from,
   for (;;) {
     const auto row = rows->step();
     if (!row) return tl::unexpected(row.error());
-    if (!*row) return {};
+    if (auto checked = check_pages(); !checked || !*row) return checked;
     if (rows->integer(2) != leaf_checksum(id, rows->bytes(0), rows->bytes(1)))
       return damaged("a stored leaf fails its checksum");
     if (!visit(rows->bytes(0), rows->bytes(1))) return {};
@@ -416,6 +420,7 @@ Result<void> SqliteStore::scan(std::string_view keyspace, std::string_view from,
 Result<void> SqliteStore::transact(absl::FunctionRef<Result<void>()> write) {
   Result<void> done = begin_.bind().run();
   if (done) done = write();
+  if (done) done = check_pages();
   if (done) done = commit_.bind().run();
   if (!done && sqlite3_get_autocommit(connection_.get()) == 0)
     static_cast<void>(connection_.execute("ROLLBACK"));

@@ -2,8 +2,9 @@
 //
 // One connection, which locks the file for itself; write-ahead log, own
 // checkpoints, no memory mapping. Each record is one transaction. Records of
-// their own (leaves, log entries, heads) carry checksums made here; what fails
-// its own is `damaged`, never absent. docs/protocol.md has every table.
+// their own (leaves, log entries, heads) carry checksums made here, and pages
+// do; what fails its own is `damaged`, never absent. A store that met a damaged
+// page shows the records that are whole and writes nothing more. docs/protocol.md has every table.
 //
 // Internal to store/. Called under the replica's lock.
 #pragma once
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/checked_files.h"
 #include "store/record_store.h"
 #include "store/side_file.h"
 #include "store/sqlite.h"
@@ -59,8 +61,9 @@ class SqliteStore final : public RecordStore {
   };
   using Keyspaces = std::map<std::string, Known, std::less<>>;
 
-  SqliteStore(SqliteStoreOptions options, Connection connection);
+  SqliteStore(SqliteStoreOptions options, std::unique_ptr<CheckedFiles> files, Connection connection);
 
+  Result<void> check_pages() const;
   static int count_log_pages(void* store, sqlite3* db, const char* schema, int pages);
   Result<void> prepare();
   Result<bool> begin_holding();
@@ -91,10 +94,10 @@ class SqliteStore final : public RecordStore {
 
   SqliteStoreOptions options_;
   std::optional<SideFile> side_file_;
+  std::unique_ptr<CheckedFiles> files_;
   Connection connection_;
-  Statement begin_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, leaf_before_, put_keyspace_,
-      update_keyspace_, put_actor_, append_log_, cut_log_, append_staged_, clear_staged_, append_token_,
-      cut_tokens_;
+  Statement begin_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, put_keyspace_, update_keyspace_,
+      put_actor_, append_log_, cut_log_, append_staged_, clear_staged_, append_token_, cut_tokens_;
   Keyspaces keyspaces_;
   std::int64_t next_keyspace_ = 1;
   std::int64_t next_log_ = 1;
