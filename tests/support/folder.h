@@ -11,8 +11,9 @@ namespace syncline {
 
 class Folder {
  public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "syncline-XXXXXX").string();
+  Folder() : Folder(std::filesystem::temp_directory_path()) {}
+  explicit Folder(const std::filesystem::path& parent) {
+    std::string pattern = (parent / "syncline-XXXXXX").string();
     const char* const made = ::mkdtemp(pattern.data());
     if (made == nullptr) std::abort();
     path_ = made;
