@@ -62,7 +62,8 @@ Result<Replica> Replica::open(ReplicaOptions options) {
                                     .cache_bytes = options.cache_bytes,
                                     .relaxed = options.durability == Durability::relaxed});
     if (!store) return tl::unexpected(store.error());
-    options.store = std::move(*store);
+    state->file = std::move(*store);
+    options.store = state->file;
   }
   if (options.store) {
     if (auto loaded = load(*state, options); !loaded) return tl::unexpected(loaded.error());
@@ -147,6 +148,26 @@ std::vector<Notice> Replica::notices() {
   const ReplicaState::Lock lock = Turn::acquire(*state_);
   const auto taken = std::exchange(state_->notices, {});
   return {taken.begin(), taken.end()};
+}
+
+Result<void> Replica::backup(const std::string& path) {
+  if (is_inside(*state_)) return tl::unexpected(inside_error());
+  std::unique_ptr<SqliteBackup> backup;
+  for (bool more = true; more;) {
+    Turn turn(state_);
+    if (turn->closed) return failure(Errc::closed, "the replica was closed");
+    if (!turn->file) return failure(Errc::unsupported, "this replica isn't in a file");
+    if (!backup) {
+      if (auto done = turn->pump(ReplicaState::Commit::now); !done) return done;
+      auto begun = SqliteBackup::begin(turn->file, path);
+      if (!begun) return tl::unexpected(begun.error());
+      backup = std::move(*begun);
+    }
+    const auto stepped = backup->step();
+    if (!stepped) return tl::unexpected(stepped.error());
+    more = *stepped;
+  }
+  return backup->finish();
 }
 
 Result<void> Replica::bind_cluster(std::string_view cluster) {

@@ -93,6 +93,13 @@ class SYNCLINE_EXPORT Replica {
   // `notices_max` of them. Also logged as they happen.
   std::vector<Notice> notices();
 
+  // Copies the store to a file that isn't there yet, consistently, while other
+  // threads read and write; what was written before the call is in it. The copy has no
+  // identity: opened, it is a replica of its own with the same data
+  // (docs/durability.md). `unsupported` if the replica isn't in a file,
+  // `invalid_argument` if `path` exists, `disk_full`, `storage`.
+  Result<void> backup(const std::string& path);
+
   // The cluster this store belongs to: bound by the first call, checked by every
   // later one (`wrong_cluster`). Names have 1 to 255 bytes.
   Result<void> bind_cluster(std::string_view cluster);

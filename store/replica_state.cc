@@ -30,6 +30,7 @@ LogLevel level_of(Notice::Kind kind) {
   switch (kind) {
     case Notice::Kind::divergence_detected:
     case Notice::Kind::dot_reused:
+    case Notice::Kind::store_copied:
     case Notice::Kind::commit_failed:
       return LogLevel::error;
     case Notice::Kind::repair_kept:
@@ -54,6 +55,8 @@ const char* text_of(Notice::Kind kind) {
       return "a peer knows more of our changes than we do: writing under a fresh actor";
     case Notice::Kind::clock_drift:
       return "a timestamp is too far ahead of our clock";
+    case Notice::Kind::store_copied:
+      return "a peer runs a copy of this very store";
     case Notice::Kind::commit_failed:
       return "the store failed: what wasn't on disk was undone";
     case Notice::Kind::early_dropped:
@@ -229,6 +232,7 @@ void ReplicaState::close(Lock& lock) {
   deliveries.clear();
   engine.reset();
   store.reset();
+  file.reset();
   changed.notify_all();
   idle.wait(lock, [this] { return !delivering || deliverer == std::this_thread::get_id(); });
 }

@@ -28,6 +28,8 @@
 
 namespace syncline {
 
+class SqliteStore;
+
 struct Watcher {
   std::string prefix;
   std::function<void(const Event&)> notify;
@@ -89,6 +91,7 @@ struct ReplicaState {
   mutable std::size_t waiting = 0;          // Threads that wait for `changed`.
   bool closed = false;
   std::shared_ptr<RecordStore> store;
+  std::shared_ptr<SqliteStore> file;  // The same, if it is ours.
   // Why nothing is written now, and when the store is asked again.
   std::optional<Error> refused;
   std::chrono::milliseconds retry_at{0};

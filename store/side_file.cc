@@ -69,6 +69,11 @@ Result<void> sync_folder_of(const std::string& path) {
 
 }  // namespace
 
+Result<void> rename_synced(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failed("renaming", from);
+  return sync_folder_of(to);
+}
+
 std::optional<std::string> SideFile::seal() const {
   const auto machine = read("/etc/machine-id");
   const auto boot = read("/proc/sys/kernel/random/boot_id");
@@ -91,8 +96,7 @@ Result<void> SideFile::write(std::string_view text) const {
     const File file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file || !file.write(text) || !file.sync()) return failed("writing", fresh);
   }
-  if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed("renaming", fresh);
-  return sync_folder_of(path_);
+  return rename_synced(fresh, path_);
 }
 
 Result<void> SideFile::remove() const {

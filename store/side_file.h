@@ -33,6 +33,9 @@ class SideFile {
   std::string path_;
 };
 
+// Gives a file its name and waits for the disk.
+Result<void> rename_synced(const std::string& from, const std::string& to);
+
 // "process <number> on <host>": how a store names its holder.
 std::string holder();
 

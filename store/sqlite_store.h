@@ -48,6 +48,9 @@ class SqliteStore final : public RecordStore {
   Result<void> commit(const Record& record) override;
   bool ready() override;
   Result<void> close() override;
+  // Makes of a copy a store of its own, which nobody has opened yet: without the
+  // actors it would write under, its id and its seal.
+  Result<void> forget_identity();
   Result<std::optional<std::string_view>> find(std::string_view keyspace, std::string_view leaf) override;
   Result<void> scan(std::string_view keyspace, std::string_view from,
                     absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) override;
@@ -61,6 +64,7 @@ class SqliteStore final : public RecordStore {
   };
   using Keyspaces = std::map<std::string, Known, std::less<>>;
 
+  friend class SqliteBackup;
   SqliteStore(SqliteStoreOptions options, std::unique_ptr<CheckedFiles> files, Connection connection);
 
   Result<void> check_pages() const;
@@ -108,6 +112,33 @@ class SqliteStore final : public RecordStore {
   bool full_ = false;
   std::int64_t tried_ = 0;
   int log_pages_ = 0;  // In the write-ahead log.
+};
+
+// A copy of a store in the making, consistent though writing goes on between
+// its steps. Without its identity, so that the copy is a replica of its own.
+class SqliteBackup {
+ public:
+  // To a file that isn't there yet. `invalid_argument` if it is.
+  static Result<std::unique_ptr<SqliteBackup>> begin(std::shared_ptr<SqliteStore> store, std::string path);
+  ~SqliteBackup();
+  SqliteBackup(const SqliteBackup&) = delete;
+  SqliteBackup& operator=(const SqliteBackup&) = delete;
+
+  // Copies some pages, under the replica's lock. Whether there are more.
+  Result<bool> step();
+  // Once there are no more, without the lock: makes the copy whole and gives it its name.
+  Result<void> finish();
+
+ private:
+  SqliteBackup(std::shared_ptr<SqliteStore> store, std::string path)
+      : store_(std::move(store)), path_(std::move(path)) {}
+  std::string unfinished() const { return path_ + ".part"; }
+
+  std::shared_ptr<SqliteStore> store_;
+  std::string path_;
+  std::unique_ptr<CheckedFiles> files_;
+  std::optional<Connection> to_;
+  sqlite3_backup* copy_ = nullptr;
 };
 
 }  // namespace syncline

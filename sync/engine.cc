@@ -67,6 +67,13 @@ void Engine::Impl::notice(Notice::Kind kind, const KeyspaceState& keyspace, std:
   events.emplace_back(Notice{kind, keyspace.name, std::move(detail)});
 }
 
+void Engine::Impl::notice_copy(const std::string& address) {
+  if (notices >= options.events_max) return;
+  ++notices;
+  events.emplace_back(Notice{
+      Notice::Kind::store_copied, {}, address.empty() ? "at an address it doesn't tell" : "at " + address});
+}
+
 void Engine::Impl::settle(KeyspaceState& keyspace) {
   if (keyspace.watched) {
     for (Touched& touched : keyspace.take_touched())

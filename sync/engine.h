@@ -68,6 +68,7 @@ struct Notice {
     dot_reused,           // Two changes under one dot (I5).
     amnesia,              // A peer knows more of our actor than we do: we took a fresh one.
     clock_drift,          // A timestamp is further ahead than drift_max: applied, not followed.
+    store_copied,         // A peer runs a copy of this very store. Both go on, under actors of their own.
     commit_failed,        // The store failed; everything since the last commit was undone.
     early_dropped,        // A change that waits for others was dropped; a pass will bring it.
   };

@@ -35,6 +35,8 @@ struct Engine::Impl {
   void check_amnesia(KeyspaceState& keyspace, const Counters& peer);
 
   void notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail);
+  // A peer is a copy of this very store.
+  void notice_copy(const std::string& address);
   // Moves what happened to a keyspace into the event queue; cuts its log to size.
   void settle(KeyspaceState& keyspace);
   void fail_commit(const Error& error);

@@ -34,7 +34,8 @@ namespace syncline {
 
 struct SessionOptions {
   std::string cluster = "default";      // Peers of another cluster are refused.
-  std::array<std::uint8_t, 16> node{};  // This run of this replica: fresh random bits.
+  std::array<std::uint8_t, 16> node{};  // This run of this replica. First half: the store, the same in all
+                                        // its copies; then random bits.
   std::string address;                  // Told to the peer; empty if we can't be dialled.
   std::vector<std::string> keyspaces;   // Served on this session; empty means all, also later ones.
   std::chrono::milliseconds tick_interval{1'000};  // Between L0 ticks.

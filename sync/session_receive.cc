@@ -40,6 +40,11 @@ Result<void> Session::Impl::on(const Hello& hello) {
                                           std::to_string(Hello{}.protocol));
   greeted = true;
   peer_node = hello.node;
+  // The first half is the same in all copies of a store (R-ID-4).
+  const auto half = static_cast<std::ptrdiff_t>(peer_node.size() / 2);
+  if (peer_node != options.node &&
+      std::equal(peer_node.begin(), peer_node.begin() + half, options.node.begin()))
+    core().notice_copy(hello.address);
   decoder.accept_all();
   emit(PeerGreeted{hello.node, hello.address});
   announce_keyspaces();

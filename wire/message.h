@@ -81,7 +81,7 @@ struct RowName {
 struct Hello {
   std::uint16_t protocol = 1;
   std::string cluster;
-  std::array<std::uint8_t, 16> node{};  // This run of this replica: drawn at start.
+  std::array<std::uint8_t, 16> node{};  // This run of this replica; see SessionOptions.
   std::string address;                  // Where the sender can be dialled; empty if nowhere.
 };
 

@@ -257,6 +257,7 @@ TEST(Troubleshooting, TheRestIsWhatTheSourcesSay) {
        "store/sqlite_store.cc", "stopped until it is opened anew, for it failed: "},
       {"disk_full: the store: database or disk is full", "store/sqlite.cc", "sqlite3_errmsg"},
       {"timeout: no connection within 5000 ms", "net/dial.cc", "no connection within {} ms"},
+      {"a peer runs a copy of this very store", notices, ""},
       {"two changes under one dot: a store was copied or restored", notices, ""},
       {"a peer knows more of our changes than we do: writing under a fresh actor", notices, ""},
       {"equal versions with unequal states: repairing", notices, ""},

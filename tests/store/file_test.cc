@@ -1,8 +1,10 @@
 // A replica in a file: what it keeps over a reopening, who may open it, and
 // under which actor it goes on.
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include "tests/store/harness.h"
 #include "tests/support/folder.h"
@@ -221,6 +223,178 @@ TEST_F(FileTest, WithoutItsSideFileAStoreProvesNothing_R_ID_1) {
   const ActorId first = write(path, 1);
   std::filesystem::remove(path + "-id");
   EXPECT_NE(write(path, 2), first);
+}
+
+TEST_F(FileTest, TwoLiveCopiesLearnOfEachOtherAndConverge_R_ID_4) {
+  write(path, 1);
+  copy(path, folder / "copy.db");
+  std::vector<std::string> said;
+  ReplicaOptions options;
+  options.log = [&](LogLevel level, std::string_view line, const auto&) {
+    if (level == LogLevel::error) said.emplace_back(line);
+  };
+  Replica one = open(path, options);
+  Replica two = open(folder / "copy.db", options);
+  must(one.keyspace("shop").update([](auto& tx) { tx.set("s").insert(2); }));
+  must(two.keyspace("shop").update([](auto& tx) { tx.set("s").insert(3); }));
+  EXPECT_NE(one.keyspace("shop").actor(), two.keyspace("shop").actor());
+  Wire wire(clock, one, two);
+  ASSERT_TRUE(wire.sync());
+  EXPECT_THAT(said,
+              ElementsAre("a peer runs a copy of this very store", "a peer runs a copy of this very store"));
+  EXPECT_EQ(elements(one).size(), 3U);
+  EXPECT_EQ(one.keyspace("shop").digests(), two.keyspace("shop").digests());
+
+  said.clear();
+  Replica other = open(folder / "other.db", options);
+  other.keyspace("shop");
+  Wire usual(clock, one, other);
+  ASSERT_TRUE(usual.sync());
+  EXPECT_THAT(said, IsEmpty());
+}
+
+// ---- copies ----
+
+TEST_F(FileTest, ABackupIsAReplicaOfItsOwn_R_DUR_8) {
+  write(path, 1);
+  Replica replica = open(path);
+  must(replica.bind_cluster("corner-shop"));
+  must(replica.keyspace("shop").update([](auto& tx) { tx.set("s").insert(2); }));
+  must(replica.backup(folder / "backup.db"));
+  EXPECT_EQ(code_of(replica.backup(folder / "backup.db")), "invalid_argument") << "it overwrites nothing";
+  EXPECT_EQ(code_of(open_replica(clock, 90).backup(folder / "none.db")), "unsupported");
+  EXPECT_FALSE(std::filesystem::exists(folder / "backup.db.part"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "backup.db-wal"));
+
+  std::vector<std::string> said;
+  ReplicaOptions options;
+  options.log = [&](LogLevel, std::string_view line, const auto&) { said.emplace_back(line); };
+  Replica copied = open(folder / "backup.db", options);
+  EXPECT_EQ(copied.keyspace("shop").actor(), std::nullopt);
+  EXPECT_EQ(copied.keyspace("shop").digests(), replica.keyspace("shop").digests());
+  EXPECT_EQ(code_of(copied.bind_cluster("main-street")), "wrong_cluster");
+  must(copied.keyspace("shop").update([](auto& tx) { tx.set("s").insert(3); }));
+  Wire wire(clock, replica, copied, {.cluster = "corner-shop"});
+  ASSERT_TRUE(wire.sync());
+  EXPECT_THAT(said, IsEmpty()) << "to its peers it is a replica like others";
+  EXPECT_EQ(elements(replica).size(), 3U);
+}
+
+TEST_F(FileTest, ABackupThatIsRestoredLosesNothingThatPeersSaw_R_ID_2) {
+  Replica peer = open_replica(clock, 90);
+  peer.keyspace("shop");
+  {
+    Replica replica = open(path);
+    must(replica.keyspace("shop").update([](auto& tx) { tx.set("s").insert(1); }));
+    must(replica.backup(folder / "backup.db"));
+    must(replica.keyspace("shop").update([](auto& tx) { tx.set("s").insert(2); }));
+    Wire wire(clock, replica, peer);
+    ASSERT_TRUE(wire.sync());
+  }
+  copy(folder / "backup.db", path);
+  Replica replica = open(path);
+  must(replica.keyspace("shop").update([](auto& tx) { tx.set("s").insert(3); }));
+  Wire wire(clock, replica, peer);
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(elements(replica).size(), 3U);
+  EXPECT_EQ(elements(peer).size(), 3U);
+  EXPECT_THAT(replica.notices(), IsEmpty());
+}
+
+TEST_F(FileTest, ABackupIsOneMomentThoughWritingGoesOn_R_DUR_8) {
+  Replica replica = open(path);
+  Keyspace shop = replica.keyspace("shop");
+  must(shop.update([&](auto& tx) {
+    for (int i = 0; i < 400; ++i) tx.map("m").set(std::to_string(i), std::string(10'000, 'x'));
+  }));
+  std::atomic<bool> done = false;
+  std::promise<void> writes;
+  std::thread writer([&] {
+    for (int i = 0; !done; ++i) {
+      must(shop.update([&](auto& tx) {
+        tx.map("m").set("0", i);
+        tx.map("m").set("399", i);
+      }));
+      if (i == 0) writes.set_value();
+    }
+  });
+  writes.get_future().wait();
+  must(replica.backup(folder / "backup.db"));
+  done = true;
+  writer.join();
+  Replica copied = open(folder / "backup.db");
+  const auto entries = copied.keyspace("shop").map("m");
+  EXPECT_EQ(must(entries.size()), 400U);
+  EXPECT_EQ(must(entries.get("0")), must(entries.get("399"))) << "half of an update";
+}
+
+// The disk is gone: whoever opens an empty place joins as new.
+TEST_F(FileTest, AReplicaThatLostItsDiskJoinsAsNew_R_DUR_9) {
+  Replica peer = open_replica(clock, 90);
+  peer.keyspace("shop");
+  ActorId first;
+  {
+    Replica replica = open(path);
+    must(replica.keyspace("shop").update([](auto& tx) { tx.set("s").insert(1); }));
+    first = replica.keyspace("shop").actor().value_or(ActorId{});
+    Wire wire(clock, replica, peer);
+    ASSERT_TRUE(wire.sync());
+  }
+  for (const char* end : {"", "-id"}) std::filesystem::remove(path + end);
+  Replica replica = open(path);
+  replica.keyspace("shop");
+  Wire wire(clock, replica, peer);
+  must(peer.keyspace("shop").update([](auto& tx) { tx.set("s").insert(2); }));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(elements(replica).size(), 2U);
+  must(replica.keyspace("shop").update([](auto& tx) { tx.set("s").insert(3); }));
+  EXPECT_NE(replica.keyspace("shop").actor(), first);
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(elements(peer).size(), 3U);
+}
+
+// ---- stores of earlier releases ----
+
+// What a golden store holds. To make one for a new format: run this on a fresh
+// file with the release that writes it, and keep the closed file.
+void fill_golden(Replica& replica) {
+  Keyspace shop = replica.keyspace("shop");
+  must(replica.bind_cluster("corner-shop"));
+  must(shop.update([](auto& tx) {
+    tx.counter("stock/apples").add(12);
+    tx.set("cart/42").insert("apples");
+    tx.set("cart/42").insert("pears");
+    tx.map("customer/42").set("name", "Ada");
+    tx.reg("motd").set(std::string(9'000, 'm'));
+  }));
+  must(shop.update("a request", [](auto& tx) { tx.counter("stock/apples").add(-2); }));
+  must(shop.update([](auto& tx) { tx.set("cart/42").erase("pears"); }));
+  must(replica.keyspace("diary").update([](auto& tx) { tx.reg("today").set(1); }));
+}
+
+TEST_F(FileTest, StoresOfEachFormatOpenAndGoOn_R_UPG_1) {
+  std::size_t stores = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(SYNCLINE_SOURCE_DIR "/tests/store/golden")) {
+    SCOPED_TRACE(entry.path().filename());
+    ++stores;
+    copy(entry.path(), path);
+    Replica twin = open_replica(clock, 1'000);
+    fill_golden(twin);
+    Replica replica = open(path);
+    EXPECT_THAT(replica.keyspaces(), ElementsAre("diary", "shop"));
+    Keyspace shop = replica.keyspace("shop");
+    EXPECT_EQ(must(shop.to_json()), must(twin.keyspace("shop").to_json()));
+    EXPECT_EQ(shop.digests(), twin.keyspace("shop").digests());
+    EXPECT_EQ(replica.keyspace("diary").digests(), twin.keyspace("diary").digests());
+    EXPECT_EQ(code_of(replica.bind_cluster("main-street")), "wrong_cluster");
+    must(shop.update("a request", [](auto& tx) { tx.counter("stock/apples").add(-2); }));
+    EXPECT_EQ(must(shop.counter("stock/apples").total()), 10) << "done already";
+    must(shop.update([](auto& tx) { tx.counter("stock/apples").add(1); }));
+    Wire wire(clock, replica, twin, {.cluster = "corner-shop"});
+    ASSERT_TRUE(wire.sync());
+    EXPECT_EQ(must(twin.keyspace("shop").counter("stock/apples").total()), 11);
+  }
+  EXPECT_GE(stores, 1U);
 }
 
 // ---- gathered commits ----
