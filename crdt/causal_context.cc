@@ -126,6 +126,13 @@ bool CausalContext::contains(const Dot& dot) const {
 
 void CausalContext::insert(const Dot& dot) { actors_[dot.actor].insert(dot.counter, dot.counter); }
 
+void CausalContext::erase(const Dot& dot) {
+  const auto it = actors_.find(dot.actor);
+  if (it == actors_.end()) return;
+  it->second.erase(dot.counter, dot.counter);
+  if (it->second.empty()) actors_.erase(it);
+}
+
 void CausalContext::merge(const CausalContext& other) {
   for (const auto& [actor, counters] : other.actors_) actors_[actor].merge(counters);
 }

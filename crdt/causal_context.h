@@ -49,6 +49,7 @@ class SYNCLINE_EXPORT CausalContext {
  public:
   bool contains(const Dot& dot) const;
   void insert(const Dot& dot);
+  void erase(const Dot& dot);
   void merge(const CausalContext& other);
   // The actor's greatest counter seen, plus one: its next dot's.
   std::uint64_t next_counter(const ActorId& actor) const;

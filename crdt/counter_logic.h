@@ -106,8 +106,8 @@ struct Part {
 
 // Reads all leaves of a counter: parts with a share or a floor, by owner.
 template <LeafReader R>
-std::vector<Part> scan_parts(R& reader, Type type, std::string_view key) {
-  const std::string prefix = leaf_prefix(key, type);
+std::vector<Part> scan_parts(R& reader, Type type, Place place) {
+  const std::string prefix = leaf_prefix(place, type);
   std::string buffer;
   std::vector<Part> parts;
   std::size_t at = 0;  // Floors come first, then shares, both in the order of their owners.
@@ -135,11 +135,11 @@ std::vector<Part> scan_parts(R& reader, Type type, std::string_view key) {
 
 // The counter's value. O(actors that counted).
 template <LeafReader R>
-CounterTotal counter_total(R& reader, Type type, std::string_view key) {
+CounterTotal counter_total(R& reader, Type type, Place place) {
   __extension__ using Wide = __int128;
   Wide sum = 0;
   CounterTotal result;
-  for (const counter::Part& part : counter::scan_parts(reader, type, key)) {
+  for (const counter::Part& part : counter::scan_parts(reader, type, place)) {
     if (part.share.live == 0 || counter::covers(part.floor, part.share)) continue;
     result.exists = true;
     const counter::Totals& share = part.share.totals;
@@ -158,7 +158,7 @@ CounterTotal counter_total(R& reader, Type type, std::string_view key) {
 // `invalid_argument` when a GCounter would count down, with `overflow` when a
 // total would pass 64 bits. Returns whether a row was made. O(1) leaves.
 template <LeafAccess A>
-bool counter_add(A& access, Type type, std::string_view key, std::int64_t by) {
+bool counter_add(A& access, Type type, Place place, std::int64_t by) {
   using namespace counter;
   if (by == 0) return false;
   if (by < 0 && type == Type::g_counter) {
@@ -168,12 +168,12 @@ bool counter_add(A& access, Type type, std::string_view key, std::int64_t by) {
   const ActorId self = access.self();
   char element[element_bytes];
   const auto slot =
-      access.open(build_leaf_key(access.key_buffer(), key, type, build_element(element, share_mark, self)));
+      access.open(build_leaf_key(access.key_buffer(), place, type, build_element(element, share_mark, self)));
   Share share;
   access.for_each_live(slot, [&](const LiveDotView& dot) { share.see(self, dot); });
   if (share.live != pending_counter) {  // Else the first write of this change has looked after the floor.
-    const auto floor_slot =
-        access.open(build_leaf_key(access.key_buffer(), key, type, build_element(element, floor_mark, self)));
+    const auto floor_slot = access.open(
+        build_leaf_key(access.key_buffer(), place, type, build_element(element, floor_mark, self)));
     Totals floor;
     bool has_floor = false;
     access.for_each_live(floor_slot,
@@ -199,15 +199,15 @@ bool counter_add(A& access, Type type, std::string_view key, std::int64_t by) {
 // Takes away all that is seen of the counter; what is counted concurrently
 // stays. Returns whether it existed. A row per share newer than its floor.
 template <LeafAccess A>
-bool counter_reset(A& access, Type type, std::string_view key) {
+bool counter_reset(A& access, Type type, Place place) {
   using namespace counter;
   const ActorId self = access.self();
   bool existed = false;
   char element[element_bytes];
   const auto open = [&](char mark, const ActorId& owner) {
-    return access.open(build_leaf_key(access.key_buffer(), key, type, build_element(element, mark, owner)));
+    return access.open(build_leaf_key(access.key_buffer(), place, type, build_element(element, mark, owner)));
   };
-  for (const Part& part : scan_parts(access, type, key)) {
+  for (const Part& part : scan_parts(access, type, place)) {
     const bool counts = part.share.live != 0 && !covers(part.floor, part.share);
     existed = existed || counts;
     if (part.owner == self) {

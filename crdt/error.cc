@@ -13,6 +13,8 @@ const char* name(Errc code) noexcept {
       return "too_large";
     case Errc::overflow:
       return "overflow";
+    case Errc::no_rights:
+      return "no_rights";
     case Errc::wrong_type:
       return "wrong_type";
     case Errc::unknown_type:

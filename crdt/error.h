@@ -14,6 +14,7 @@ enum class Errc {
   invalid_argument,  // The call was wrong. Nothing changed; mend the call.
   too_large,         // A value, key or change is over its limit. Nothing changed; split it.
   overflow,          // A counter would pass what 64 bits hold. Nothing changed.
+  no_rights,         // A bounded counter: too few rights are held here. Nothing changed; ask their holder.
   wrong_type,        // The operation doesn't fit the type found under the key. Nothing changed.
   unknown_type,      // Only newer code knows how to do this to the type. Nothing changed; upgrade.
   malformed,         // Bytes from outside aren't what they claim to be. Nothing was merged.

@@ -26,6 +26,8 @@ namespace syncline {
 //                             never for an absent leaf.
 //   scan(prefix, visit)       visit(leaf, live dots) for each leaf whose key starts with `prefix`,
 //                             in leaf order, until it returns false. Views last for the call.
+//   scan_from(prefix, from, visit)  the same from the first leaf that isn't below `from`, which
+//                             must not be below `prefix`.
 //
 // A home that can fail (a disk) remembers its first failure; whoever made the
 // reader asks it afterwards and throws the answer of the query away.
@@ -34,6 +36,7 @@ concept LeafReader = requires(R& reader, std::string_view leaf, void (*see)(cons
                               bool (*visit)(std::string_view, std::span<const LiveDotView>)) {
   reader.for_each_live(leaf, see);
   reader.scan(leaf, visit);
+  reader.scan_from(leaf, leaf, visit);
 };
 
 // Leaves that can be written: one change in the making. Reading shows its own
@@ -43,6 +46,7 @@ concept LeafReader = requires(R& reader, std::string_view leaf, void (*see)(cons
 //   hlc()                     the change's timestamp.
 //   key_buffer()              a string to build keys and payloads in, reused so that writing needn't
 //                             allocate. Slots don't refer to it.
+//   keep(bytes)               a copy that stays valid for the life of the access.
 //   open(leaf)                a slot: a cheap handle on the leaf, absent or not. It stays valid for
 //                             the life of the access, whatever is opened and written meanwhile.
 //   for_each_live(slot, see)  as above.
@@ -60,17 +64,18 @@ concept LeafAccess = LeafReader<A> &&
   { access.self() } -> std::convertible_to<ActorId>;
   { access.hlc() } -> std::convertible_to<std::uint64_t>;
   { access.key_buffer() } -> std::same_as<std::string&>;
+  { access.keep(bytes) } -> std::same_as<std::string_view>;
   access.for_each_live(access.open(leaf), see);
   access.put(access.open(leaf), std::uint64_t{0}, bytes);
   { access.remove(access.open(leaf)) } -> std::same_as<bool>;
   access.fail(std::move(error));
 };
 
-// leaf_key(key, type, element) built in `buffer`, whose memory is reused.
-inline std::string_view build_leaf_key(std::string& buffer, std::string_view key, Type type,
+// leaf_key(place, type, element) built in `buffer`, whose memory is reused.
+inline std::string_view build_leaf_key(std::string& buffer, Place place, Type type,
                                        std::string_view element) {
   buffer.clear();
-  append_escaped(buffer, key);
+  place.append_to(buffer);
   buffer.push_back(static_cast<char>(type));
   append_escaped(buffer, element);
   return buffer;

@@ -124,6 +124,11 @@ void LeafMap::apply(std::string_view leaf, const Dot& dot, std::span<const Dot> 
   places_.emplace(dot, it);
 }
 
+void LeafMap::revert(std::string_view leaf, Leaf before, const Dot& dot) {
+  replace(leaf, std::move(before));
+  context_.erase(dot);
+}
+
 // context, count of leaves, then for each: key with its length, count of dots,
 // and for each dot: actor (its place in the context), counter, stamp, payload with its length.
 void LeafMap::append_bytes(std::string& out) const {
@@ -176,10 +181,20 @@ bool LeafEdit::remove(const Slot& slot) {
 
 void LeafEdit::write(const std::string& leaf, std::optional<Payload> payload) {
   const Dot dot{self_, state_.context().next_counter(self_)};
+  const auto found = state_.leaves().find(leaf);
+  Leaf before = found == state_.leaves().end() ? Leaf{} : found->second;
   std::vector<Dot> removed;
-  state_.for_each_live(leaf, [&removed](const LiveDotView& live) { removed.push_back(live.dot); });
+  for (const LiveDot& live : before) removed.push_back(live.dot);
+  written_.push_back(Written{leaf, std::move(before), dot});
   state_.apply(leaf, dot, removed, payload);
   delta_.apply(leaf, dot, removed, std::move(payload));
+}
+
+void LeafEdit::undo() {
+  for (auto it = written_.rbegin(); it != written_.rend(); ++it)
+    state_.revert(it->leaf, std::move(it->before), it->dot);
+  written_.clear();
+  delta_ = LeafMap();
 }
 
 }  // namespace syncline

@@ -8,6 +8,7 @@
 // Not thread-safe; a value, so a copy is independent.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -45,6 +46,9 @@ class SYNCLINE_EXPORT LeafMap {
   void apply(std::string_view leaf, const Dot& dot, std::span<const Dot> removed,
              std::optional<Payload> payload);
 
+  // Takes the row of `dot` back: the leaf is as it was, and the context doesn't cover the dot.
+  void revert(std::string_view leaf, Leaf before, const Dot& dot);
+
   // Leaves by key; none is empty.
   const Leaves& leaves() const { return leaves_; }
   const CausalContext& context() const { return context_; }
@@ -58,8 +62,12 @@ class SYNCLINE_EXPORT LeafMap {
   }
   template <class Visit>
   void scan(std::string_view prefix, Visit&& visit) const {
+    scan_from(prefix, prefix, visit);
+  }
+  template <class Visit>
+  void scan_from(std::string_view prefix, std::string_view from, Visit&& visit) const {
     std::vector<LiveDotView> live;
-    for (auto it = leaves_.lower_bound(prefix); it != leaves_.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = leaves_.lower_bound(from); it != leaves_.end() && it->first.starts_with(prefix); ++it) {
       live.clear();
       for (const LiveDot& dot : it->second) live.push_back(view(dot));
       if (!visit(std::string_view(it->first), std::span<const LiveDotView>(live))) return;
@@ -106,6 +114,7 @@ class SYNCLINE_EXPORT LeafEdit {
   const ActorId& self() const { return self_; }
   std::uint64_t hlc() const { return hlc_; }
   std::string& key_buffer() { return key_buffer_; }
+  std::string_view keep(std::string_view bytes) { return kept_.emplace_back(bytes); }
   Slot open(std::string_view leaf) const { return Slot{std::string(leaf)}; }
   template <class See>
   void for_each_live(std::string_view leaf, See&& see) const {
@@ -119,6 +128,10 @@ class SYNCLINE_EXPORT LeafEdit {
   void scan(std::string_view prefix, Visit&& visit) const {
     state_.scan(prefix, visit);
   }
+  template <class Visit>
+  void scan_from(std::string_view prefix, std::string_view from, Visit&& visit) const {
+    state_.scan_from(prefix, from, visit);
+  }
   void put(const Slot& slot, std::uint64_t stamp, std::string_view bytes) {
     write(slot.leaf, Payload{stamp, std::string(bytes)});
   }
@@ -129,8 +142,16 @@ class SYNCLINE_EXPORT LeafEdit {
 
   const std::optional<Error>& error() const { return error_; }
   LeafMap take_delta() { return std::move(delta_); }
+  // Takes everything written back.
+  void undo();
 
  private:
+  struct Written {
+    std::string leaf;
+    Leaf before;
+    Dot dot;
+  };
+
   void write(const std::string& leaf, std::optional<Payload> payload);
 
   LeafMap& state_;
@@ -138,6 +159,8 @@ class SYNCLINE_EXPORT LeafEdit {
   ActorId self_;
   std::uint64_t hlc_;
   std::string key_buffer_;
+  std::deque<std::string> kept_;
+  std::vector<Written> written_;
   std::optional<Error> error_;
 };
 

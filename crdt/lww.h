@@ -8,12 +8,114 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "crdt/home.h"
 #include "crdt/lww_logic.h"
 #include "crdt/standalone.h"
 #include "crdt/value_traits.h"
 
 namespace syncline {
+
+namespace detail {
+template <class T>
+std::optional<T> object_of(std::optional<Value> value) {
+  return value ? ValueTraits<T>::from_value(std::move(*value)) : std::nullopt;
+}
+}  // namespace detail
+
+// Reads a register. A value that is no T reads as nothing.
+template <class Home, class T>
+class BasicRegisterView {
+ public:
+  explicit BasicRegisterView(Home home) : home_(std::move(home)) {}
+
+  typename Home::template Answer<std::optional<T>> get() const {  // O(log leaves).
+    return home_.look(
+        [](auto& reader, Place place) { return detail::object_of<T>(register_get(reader, place)); });
+  }
+
+ protected:
+  Home home_;
+};
+
+// Writes a register within a change; see BasicFieldsWriter.
+template <LeafAccess A, class T>
+class BasicRegisterWriter : public BasicRegisterView<WriteHome<A>, T> {
+ public:
+  BasicRegisterWriter(A& access, Place place)
+      : BasicRegisterView<WriteHome<A>, T>(WriteHome<A>(access, place)) {}
+
+  void set(const T& value) {
+    register_set(this->home_.access(), this->home_.place(), ValueTraits<T>::to_value(value));
+  }
+  bool set(const T& value, std::uint64_t timestamp) {
+    return register_set(this->home_.access(), this->home_.place(), ValueTraits<T>::to_value(value),
+                        timestamp);
+  }
+  // Removes the value as far as it is seen. False if there was none.
+  bool clear() { return register_clear(this->home_.access(), this->home_.place()); }
+};
+
+// Reads a map of fields. Fields whose value is no T are passed over.
+template <class Home, class T>
+class BasicFieldsView {
+ public:
+  explicit BasicFieldsView(Home home) : home_(std::move(home)) {}
+
+  typename Home::template Answer<std::optional<T>> get(std::string_view field) const {  // O(log leaves).
+    return home_.look(
+        [field](auto& reader, Place place) { return detail::object_of<T>(map_get(reader, place, field)); });
+  }
+  typename Home::template Answer<std::size_t> size() const {  // O(size).
+    return home_.look([](auto& reader, Place place) {
+      std::size_t size = 0;
+      map_for_each(reader, place, {}, [&size](std::string_view, const Value& value) {
+        if (ValueTraits<T>::from_value(value)) ++size;
+        return true;
+      });
+      return size;
+    });
+  }
+  // visit(std::string_view field, const T& value) for fields that aren't below
+  // `from`, in byte order, until it returns false. Returns how many it was called for.
+  template <class Visit>
+  typename Home::template Answer<std::size_t> for_each(std::string_view from, Visit&& visit) const {
+    return home_.look([&](auto& reader, Place place) {
+      std::size_t visited = 0;
+      map_for_each(reader, place, from, [&](std::string_view field, const Value& value) -> bool {
+        const std::optional<T> object = ValueTraits<T>::from_value(value);
+        if (!object) return true;
+        ++visited;
+        return visit(field, *object);
+      });
+      return visited;
+    });
+  }
+
+ protected:
+  Home home_;
+};
+
+// Writes a map of fields, each a last-writer-wins register. Operations cost O(log leaves).
+template <LeafAccess A, class T>
+class BasicFieldsWriter : public BasicFieldsView<WriteHome<A>, T> {
+ public:
+  BasicFieldsWriter(A& access, Place place) : BasicFieldsView<WriteHome<A>, T>(WriteHome<A>(access, place)) {}
+
+  // Last writer wins, by (timestamp, actor, counter); this write beats all that is seen here.
+  void set(std::string_view field, const T& value) {
+    map_set(this->home_.access(), this->home_.place(), field, ValueTraits<T>::to_value(value));
+  }
+  // With the caller's timestamp (below 2^62, else the change fails with
+  // `invalid_argument`): changes nothing unless it is above what is seen. Whether it did.
+  bool set(std::string_view field, const T& value, std::uint64_t timestamp) {
+    return map_set(this->home_.access(), this->home_.place(), field, ValueTraits<T>::to_value(value),
+                   timestamp);
+  }
+  // Removes what is seen here; a concurrent set survives. False if it was absent.
+  bool erase(std::string_view field) { return map_remove(this->home_.access(), this->home_.place(), field); }
+};
 
 // One value; the last write wins.
 //
@@ -26,6 +128,10 @@ template <class T>
 class LwwRegister : public Standalone<LwwRegister<T>> {
  public:
   static constexpr Type type = Type::lww_register;
+  template <class Home>
+  using View = BasicRegisterView<Home, T>;
+  template <LeafAccess A>
+  using Writer = BasicRegisterWriter<A, T>;
 
   // Writes a value, stamped max(now, greatest timestamp seen + 1): it beats all that it saw.
   LwwRegister set(const ActorId& actor, std::uint64_t now, const T& value) {
@@ -47,10 +153,7 @@ class LwwRegister : public Standalone<LwwRegister<T>> {
   }
 
   // The value, or nothing if it was never set, or cleared.
-  std::optional<T> value() const {
-    const auto value = register_get(this->state(), {});
-    return value ? ValueTraits<T>::from_value(*value) : std::nullopt;
-  }
+  std::optional<T> value() const { return detail::object_of<T>(register_get(this->state(), {})); }
 
   static bool dot_is_valid(std::string_view element, const LiveDot& live) {
     return element.empty() && from_value_bytes<T>(live.payload.bytes).has_value();
@@ -68,6 +171,10 @@ template <class T>
 class LwwMap : public Standalone<LwwMap<T>> {
  public:
   static constexpr Type type = Type::lww_map;
+  template <class Home>
+  using View = BasicFieldsView<Home, T>;
+  template <LeafAccess A>
+  using Writer = BasicFieldsWriter<A, T>;
 
   // Writes a field; see LwwRegister::set().
   LwwMap set(const ActorId& actor, std::uint64_t now, std::string_view field, const T& value) {
@@ -89,8 +196,7 @@ class LwwMap : public Standalone<LwwMap<T>> {
   }
 
   std::optional<T> find(std::string_view field) const {
-    const auto value = map_get(this->state(), {}, field);
-    return value ? ValueTraits<T>::from_value(*value) : std::nullopt;
+    return detail::object_of<T>(map_get(this->state(), {}, field));
   }
   std::size_t size() const { return this->state().leaves().size(); }
   bool empty() const { return size() == 0; }
@@ -98,7 +204,7 @@ class LwwMap : public Standalone<LwwMap<T>> {
   // Calls fn(std::string_view field, const T& value) for each field in order, until it returns false.
   template <class Fn>
   void for_each(Fn&& fn) const {
-    map_for_each(this->state(), {}, [&fn](std::string_view field, const Value& value) -> bool {
+    map_for_each(this->state(), {}, {}, [&fn](std::string_view field, const Value& value) -> bool {
       const std::optional<T> object = ValueTraits<T>::from_value(value);
       return !object || fn(field, *object);
     });

@@ -81,55 +81,58 @@ std::optional<Value> lww_get(R& reader, std::string_view leaf) {
 // --- Registers -------------------------------------------------------------------------
 
 template <LeafAccess A>
-bool register_set(A& access, std::string_view key, const Value& value,
+bool register_set(A& access, Place place, const Value& value,
                   std::optional<std::uint64_t> timestamp = std::nullopt) {
-  return lww_put(access, build_leaf_key(access.key_buffer(), key, Type::lww_register, {}), value, timestamp);
+  return lww_put(access, build_leaf_key(access.key_buffer(), place, Type::lww_register, {}), value,
+                 timestamp);
 }
 
 // Removes the value as far as it was seen. Returns whether there was any.
 template <LeafAccess A>
-bool register_clear(A& access, std::string_view key) {
-  return access.remove(access.open(build_leaf_key(access.key_buffer(), key, Type::lww_register, {})));
+bool register_clear(A& access, Place place) {
+  return access.remove(access.open(build_leaf_key(access.key_buffer(), place, Type::lww_register, {})));
 }
 
 template <LeafReader R>
-std::optional<Value> register_get(R& reader, std::string_view key) {
-  return lww_get(reader, leaf_key(key, Type::lww_register, {}));
+std::optional<Value> register_get(R& reader, Place place) {
+  return lww_get(reader, leaf_key(place, Type::lww_register, {}));
 }
 
 // --- Maps ------------------------------------------------------------------------------
 
 // Writes a field; see lww_put(). `field` is bytes.
 template <LeafAccess A>
-bool map_set(A& access, std::string_view key, std::string_view field, const Value& value,
+bool map_set(A& access, Place place, std::string_view field, const Value& value,
              std::optional<std::uint64_t> timestamp = std::nullopt) {
-  return lww_put(access, build_leaf_key(access.key_buffer(), key, Type::lww_map, field), value, timestamp);
+  return lww_put(access, build_leaf_key(access.key_buffer(), place, Type::lww_map, field), value, timestamp);
 }
 
 // Removes a field as far as it was seen: a concurrent write survives. Returns whether it was there.
 template <LeafAccess A>
-bool map_remove(A& access, std::string_view key, std::string_view field) {
-  return access.remove(access.open(build_leaf_key(access.key_buffer(), key, Type::lww_map, field)));
+bool map_remove(A& access, Place place, std::string_view field) {
+  return access.remove(access.open(build_leaf_key(access.key_buffer(), place, Type::lww_map, field)));
 }
 
 template <LeafReader R>
-std::optional<Value> map_get(R& reader, std::string_view key, std::string_view field) {
-  return lww_get(reader, leaf_key(key, Type::lww_map, field));
+std::optional<Value> map_get(R& reader, Place place, std::string_view field) {
+  return lww_get(reader, leaf_key(place, Type::lww_map, field));
 }
 
-// Calls fn(std::string_view field, const Value&) for each field, in the order of
-// their bytes, until it returns false.
+// Calls fn(std::string_view field, const Value&) for each field that isn't below
+// `from`, in the order of their bytes, until it returns false.
 template <LeafReader R, class Fn>
-void map_for_each(R& reader, std::string_view key, Fn&& fn) {
-  const std::string prefix = leaf_prefix(key, Type::lww_map);
+void map_for_each(R& reader, Place place, std::string_view from, Fn&& fn) {
+  const std::string prefix = leaf_prefix(place, Type::lww_map);
+  std::string first = prefix;
+  append_escaped_prefix(first, from);
   std::string buffer;
-  reader.scan(std::string_view(prefix),
-              [&](std::string_view leaf, std::span<const LiveDotView> live) -> bool {
-                std::string_view field;
-                if (!flat_element(leaf, prefix.size(), buffer, field)) return true;
-                const std::optional<Value> value = lww_value(live);
-                return !value || fn(field, *value);
-              });
+  reader.scan_from(std::string_view(prefix), std::string_view(first),
+                   [&](std::string_view leaf, std::span<const LiveDotView> live) -> bool {
+                     std::string_view field;
+                     if (!flat_element(leaf, prefix.size(), buffer, field)) return true;
+                     const std::optional<Value> value = lww_value(live);
+                     return !value || fn(field, *value);
+                   });
 }
 
 }  // namespace syncline

@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "crdt/set_logic.h"
+#include "crdt/set_view.h"
 #include "crdt/standalone.h"
-#include "crdt/value_traits.h"
 
 namespace syncline {
 
@@ -30,15 +29,21 @@ template <class T>
 class OrSet : public Standalone<OrSet<T>> {
  public:
   static constexpr Type type = Type::or_set;
+  template <class Home>
+  using View = BasicSetView<Home, T, type>;
+  template <LeafAccess A>
+  using Writer = BasicSetWriter<A, T, type>;
 
   // Adds an element. The delta matters even if it was there: it must survive a concurrent erase.
   OrSet insert(const ActorId& actor, const T& element) {
-    return this->mutate(actor, 0, [&](LeafEdit& edit) { set_insert(edit, {}, bytes_of(element)); });
+    return this->mutate(actor, 0,
+                        [&](LeafEdit& edit) { set_insert(edit, type, {}, to_value_bytes(element)); });
   }
 
   // Removes an element as far as it was seen. The delta is empty if it wasn't there.
   OrSet erase(const ActorId& actor, const T& element) {
-    return this->mutate(actor, 0, [&](LeafEdit& edit) { set_erase(edit, {}, bytes_of(element)); });
+    return this->mutate(actor, 0,
+                        [&](LeafEdit& edit) { set_erase(edit, type, {}, to_value_bytes(element)); });
   }
 
   // Removes every element seen. O(elements).
@@ -50,7 +55,9 @@ class OrSet : public Standalone<OrSet<T>> {
     });
   }
 
-  bool contains(const T& element) const { return set_contains(this->state(), {}, bytes_of(element)); }
+  bool contains(const T& element) const {
+    return set_contains(this->state(), type, {}, to_value_bytes(element));
+  }
   std::size_t size() const { return this->state().leaves().size(); }
   bool empty() const { return size() == 0; }
 
@@ -58,7 +65,7 @@ class OrSet : public Standalone<OrSet<T>> {
   std::vector<T> elements() const {
     std::vector<T> all;
     all.reserve(size());
-    set_for_each(this->state(), {}, [&all](std::string_view bytes) {
+    set_for_each(this->state(), type, {}, [&all](std::string_view bytes) {
       if (auto element = from_value_bytes<T>(bytes)) all.push_back(std::move(*element));
       return true;
     });
@@ -68,9 +75,6 @@ class OrSet : public Standalone<OrSet<T>> {
   static bool dot_is_valid(std::string_view element, const LiveDot& live) {
     return live.payload == Payload{} && from_value_bytes<T>(element).has_value();
   }
-
- private:
-  static std::string bytes_of(const T& element) { return ValueTraits<T>::to_value(element).to_bytes(); }
 };
 
 }  // namespace syncline

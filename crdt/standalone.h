@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "crdt/home.h"
 #include "crdt/leaf_map.h"
 
 namespace syncline {
@@ -17,7 +18,8 @@ namespace syncline {
 // draw 16 random bytes for each, and never let two copies write under one, nor
 // an old backup go on under the actor of what it was copied from.
 //
-// Not thread-safe. `Derived` gives `type` and `dot_is_valid(element, live dot)`.
+// Not thread-safe. `Derived` gives `type` and, unless it is a map that nests (whose children may be
+// of types that are newer than this program), `dot_is_valid(element, live dot)`.
 template <class Derived>
 class Standalone {
  public:
@@ -38,16 +40,8 @@ class Standalone {
       return failure(Errc::malformed, "state: of another format or type");
     auto state = LeafMap::from_bytes(bytes.substr(2));
     if (!state) return tl::unexpected<Error>(state.error());
-    const std::string prefix = leaf_prefix({}, Derived::type);
-    std::string buffer;
     for (const auto& [key, leaf] : state->leaves()) {
-      std::string_view element;
-      if (!key.starts_with(prefix) || !flat_element(key, prefix.size(), buffer, element))
-        return failure(Errc::malformed, "state: a leaf of another type");
-      for (const LiveDot& live : leaf) {
-        if (!Derived::dot_is_valid(element, live))
-          return failure(Errc::malformed, "state: a payload that can't be");
-      }
+      if (auto checked = check_leaf(key, leaf); !checked) return tl::unexpected<Error>(checked.error());
     }
     Derived made;
     made.state_ = std::move(*state);
@@ -60,12 +54,15 @@ class Standalone {
   friend bool operator==(const Derived& a, const Derived& b) { return a.state_ == b.state_; }
 
  protected:
-  // Runs `fn(LeafEdit&)` on the state and returns its delta, or its error.
+  // Runs `fn(LeafEdit&)` on the state and returns its delta, or its error; then nothing changed.
   template <class Fn>
   Result<Derived> try_mutate(const ActorId& actor, std::uint64_t hlc, Fn&& fn) {
     LeafEdit edit(state_, actor, hlc);
     fn(edit);
-    if (edit.error()) return tl::unexpected<Error>(*edit.error());
+    if (edit.error()) {
+      edit.undo();
+      return tl::unexpected<Error>(*edit.error());
+    }
     Derived delta;
     delta.state_ = edit.take_delta();
     return delta;
@@ -79,8 +76,29 @@ class Standalone {
     return std::move(*delta);
   }
 
+  // Where views of it read.
+  AloneHome home() const { return {state_, Place().path()}; }
+
  private:
   static constexpr char format = 1;
+
+  static Result<void> check_leaf(std::string_view key, const Leaf& leaf) {
+    const std::string prefix = leaf_prefix({}, Derived::type);
+    if (!key.starts_with(prefix)) return failure(Errc::malformed, "state: a leaf of another type");
+    if constexpr (is_map(Derived::type)) {
+      if (!parse_leaf_key(key)) return failure(Errc::malformed, "state: no leaf key");
+    } else {
+      std::string buffer;
+      std::string_view element;
+      if (!flat_element(key, prefix.size(), buffer, element))
+        return failure(Errc::malformed, "state: a leaf of another type");
+      for (const LiveDot& live : leaf) {
+        if (!Derived::dot_is_valid(element, live))
+          return failure(Errc::malformed, "state: a payload that can't be");
+      }
+    }
+    return {};
+  }
 
   LeafMap state_;
 };

@@ -66,6 +66,16 @@ requires(std::signed_integral<T> || sizeof(T) < sizeof(std::int64_t)) struct Val
   }
 };
 
+// The canonical bytes of the value that an object becomes.
+template <class T>
+std::string to_value_bytes(const T& object) {
+  if constexpr (std::same_as<T, Value>) {
+    return object.to_bytes();
+  } else {
+    return ValueTraits<T>::to_value(object).to_bytes();
+  }
+}
+
 // The object that canonical bytes stand for.
 template <class T>
 std::optional<T> from_value_bytes(std::string_view bytes) {

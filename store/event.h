@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "crdt/leaf_key.h"
 #include "crdt/value.h"
@@ -14,13 +15,21 @@ namespace syncline {
 // A change of one watched place, told after its commit: what was read there
 // before and what is read there now. The two always differ, but for types that
 // only newer code knows: of these neither value is told.
+//
+// What is told, by the shape of the type:
+//   counters, registers, flags  the value; a flag that is on is `true`, one that is off is nothing
+//   sets, MvRegister            one event for each element that came or went, concurrent value likewise
+//   LwwMap                      one for each field
+//   OrMap, GMap                 one for each name that came or went (`true`: it is there), before those of
+//                               what is under it
 struct Event {
   std::string key;
-  Type type{};
-  std::string element;          // Set: the element's canonical bytes; map: the field; else empty.
-  std::optional<Value> before;  // Counter: its total; set: the element; register, map field: the value.
-  std::optional<Value> after;   // Nothing where there is none: removed, cleared, reset, not yet there.
-  bool local = false;           // Made by this replica.
+  std::vector<std::string> path;  // The names in maps that lead from the key to the object.
+  Type type{};                    // The object's.
+  std::string element;  // Set: the element's canonical bytes; LwwMap: the field; map that nests: the name.
+  std::optional<Value> before;
+  std::optional<Value> after;  // Nothing where there is none: removed, cleared, reset, not yet there.
+  bool local = false;          // Made by this replica.
 };
 
 // Keeps a watch alive; destroying or resetting it ends the watch. After that

@@ -4,9 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "crdt/counter_logic.h"
-#include "crdt/lww_logic.h"
-#include "crdt/set_logic.h"
+#include "crdt/reading.h"
 #include "store/leaf_group.h"
 #include "store/replica_state.h"
 
@@ -70,52 +68,63 @@ Json value_to_json(const Value& value) {
   return nullptr;
 }
 
-std::string type_name(Type type) {
-  switch (type) {
-    case Type::g_counter:
-      return "g_counter";
-    case Type::pn_counter:
-      return "pn_counter";
-    case Type::or_set:
-      return "or_set";
-    case Type::lww_register:
-      return "lww_register";
-    case Type::lww_map:
-      return "lww_map";
+Json object_to_json(Reader& reader, Place place, Type type);
+
+// What is at one name: an object, or several of different types side by side.
+void add_object(Json& place, bool alone, Type type, Json object) {
+  if (alone && is_known(type)) {
+    place = std::move(object);
+  } else {
+    place["$types"][type_name(type)] = std::move(object);
   }
-  return "type_" + std::to_string(static_cast<unsigned>(type));
 }
 
-bool is_named(Type type) { return !type_name(type).starts_with("type_"); }
+Json children_to_json(Reader& reader, Place map, Type map_type) {
+  std::vector<std::pair<std::string, Type>> children;
+  for_each_child(reader, map, map_type, {}, [&children](std::string_view name, Type type) {
+    children.emplace_back(name, type);
+    return true;
+  });
+  Json all = Json::object();
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    const auto& [name, type] = children[i];
+    const bool alone = (i == 0 || children[i - 1].first != name) &&
+                       (i + 1 == children.size() || children[i + 1].first != name);
+    const std::string path = child_path(map, map_type, name);
+    add_object(all[member_name(name)], alone, type, object_to_json(reader, Place::at(path), type));
+  }
+  return all;
+}
 
-Json group_to_json(Reader& reader, const LeafGroup& group) {
-  switch (group.type) {
-    case Type::g_counter:
-    case Type::pn_counter:
-      return counter_total(reader, group.type, group.key).total;
-    case Type::or_set: {
+Json object_to_json(Reader& reader, Place place, Type type) {
+  switch (shape_of(type)) {
+    case Shape::scalar: {
+      const auto value = scalar_reading(reader, place, type);
+      return value ? value_to_json(*value) : Json(nullptr);
+    }
+    case Shape::elements: {
       Json elements = Json::array();
-      set_for_each(reader, group.key, [&](std::string_view element) {
-        if (const auto value = Value::from_bytes(element)) elements.push_back(value_to_json(*value));
+      for_each_shown(reader, place, type, [&elements](std::string_view, const Value& value) {
+        elements.push_back(value_to_json(value));
         return true;
       });
       return elements;
     }
-    case Type::lww_register: {
-      const auto value = register_get(reader, group.key);
-      return value ? value_to_json(*value) : Json(nullptr);
-    }
-    case Type::lww_map: {
+    case Shape::fields: {
       Json fields = Json::object();
-      map_for_each(reader, group.key, [&](std::string_view field, const Value& value) {
+      for_each_shown(reader, place, type, [&fields](std::string_view field, const Value& value) {
         fields[member_name(field)] = value_to_json(value);
         return true;
       });
       return fields;
     }
+    case Shape::children:
+      return children_to_json(reader, place, type);
+    case Shape::unknown:
+      break;
   }
   std::size_t leaves = 0;
-  reader.scan(leaf_prefix(group.key, group.type), [&](std::string_view, std::span<const LiveDotView>) {
+  reader.scan(leaf_prefix(place, type), [&leaves](std::string_view, std::span<const LiveDotView>) {
     ++leaves;
     return true;
   });
@@ -130,17 +139,13 @@ std::string to_json(Reader& reader, std::string_view prefix) {
   const auto add_key = [&] {
     if (of_key.empty()) return;
     Json& place = all[member_name(of_key.front().key)];
-    if (of_key.size() == 1 && is_named(of_key.front().type)) {
-      place = group_to_json(reader, of_key.front());
-    } else {
-      for (const LeafGroup& group : of_key)
-        place["$types"][type_name(group.type)] = group_to_json(reader, group);
-    }
+    for (const LeafGroup& group : of_key)
+      add_object(place, of_key.size() == 1, group.type, object_to_json(reader, group.key, group.type));
     of_key.clear();
   };
   for_each_group(reader, prefix, [&](const LeafGroup& group) {
     if (!of_key.empty() && of_key.front().key != group.key) add_key();
-    if (group_exists(reader, group)) of_key.push_back(group);
+    if (object_exists(reader, group.key, group.type)) of_key.push_back(group);
     return true;
   });
   add_key();

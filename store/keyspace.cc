@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "crdt/counter_logic.h"
-#include "crdt/lww_logic.h"
-#include "crdt/set_logic.h"
+#include "crdt/reading.h"
 #include "store/leaf_group.h"
 #include "store/replica_state.h"
 
@@ -100,85 +98,12 @@ Result<void> Keyspace::read(absl::FunctionRef<void(Reader&)> look_at) const {
   });
 }
 
-Result<std::int64_t> CounterView::total() const {
-  return keyspace_.look([&](Reader& reader) { return counter_total(reader, type_, key_).total; });
-}
-Result<bool> CounterView::exists() const {
-  return keyspace_.look([&](Reader& reader) { return counter_total(reader, type_, key_).exists; });
-}
-
-Result<bool> SetView::contains(const Value& element) const {
-  return keyspace_.look([&](Reader& reader) { return set_contains(reader, key_, element.to_bytes()); });
-}
-Result<std::size_t> SetView::size() const {
-  return keyspace_.look([&](Reader& reader) {
-    std::size_t size = 0;
-    set_for_each(reader, key_, [&size](std::string_view element) {
-      if (Value::from_bytes(element)) ++size;
-      return true;
-    });
-    return size;
-  });
-}
-Result<std::vector<Value>> SetView::elements() const {
-  return keyspace_.look([&](Reader& reader) {
-    std::vector<Value> elements;
-    set_for_each(reader, key_, [&elements](std::string_view element) {
-      if (auto value = Value::from_bytes(element)) elements.push_back(std::move(*value));
-      return true;
-    });
-    return elements;
-  });
-}
-
-Result<std::optional<Value>> MapView::get(std::string_view field) const {
-  return keyspace_.look([&](Reader& reader) {
-    return lww_get(reader, build_leaf_key(keyspace_.state_->key_buffer, key_, Type::lww_map, field));
-  });
-}
-Result<std::size_t> MapView::size() const {
-  return keyspace_.look([&](Reader& reader) {
-    std::size_t size = 0;
-    map_for_each(reader, key_, [&size](std::string_view, const Value&) {
-      ++size;
-      return true;
-    });
-    return size;
-  });
-}
-Result<void> MapView::for_each(
-    std::string_view from, absl::FunctionRef<bool(std::string_view field, const Value& value)> visit) const {
-  return keyspace_.look([&](Reader& reader) {
-    const Inside inside(*keyspace_.state_);
-    const std::string prefix = leaf_prefix(key_, Type::lww_map);
-    std::string buffer;
-    reader.scan_from(prefix, leaf_key(key_, Type::lww_map, from),
-                     [&](std::string_view leaf, std::span<const LiveDotView> live) {
-                       std::string_view field;
-                       if (!flat_element(leaf, prefix.size(), buffer, field)) return true;
-                       const std::optional<Value> value = lww_value(live);
-                       return !value || visit(field, *value);
-                     });
-  });
-}
-
-Result<std::optional<Value>> RegisterView::get() const {
-  return keyspace_.look([&](Reader& reader) {
-    return lww_get(reader, build_leaf_key(keyspace_.state_->key_buffer, key_, Type::lww_register, {}));
-  });
-}
-
-bool group_exists(Reader& reader, const LeafGroup& group) {
-  const bool counter = group.type == Type::g_counter || group.type == Type::pn_counter;
-  return !counter || counter_total(reader, group.type, group.key).exists;
-}
-
 Result<void> Keyspace::for_each_key(std::string_view prefix,
                                     absl::FunctionRef<bool(std::string_view key, Type type)> visit) const {
   return look([&](Reader& reader) {
     const Inside inside(*state_);
     for_each_group(reader, prefix, [&](const LeafGroup& group) {
-      return !group_exists(reader, group) || visit(group.key, group.type);
+      return !object_exists(reader, group.key, group.type) || visit(group.key, group.type);
     });
   });
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,10 +30,13 @@ namespace syncline {
 
 struct ReplicaState;
 struct KeyspaceSlot;
-class CounterView;
-class SetView;
-class MapView;
-class RegisterView;
+class KeyspaceHome;
+
+// Views read one place. They hold what they need: keep them as long as you like.
+using CounterView = PnCounter::View<KeyspaceHome>;
+using SetView = OrSet<Value>::View<KeyspaceHome>;
+using MapView = LwwMap<Value>::View<KeyspaceHome>;
+using RegisterView = LwwRegister<Value>::View<KeyspaceHome>;
 
 // A cheap handle, copyable. Calls are safe from any thread: they take the
 // replica's one lock. Reads see every own write at once, and need no network.
@@ -71,11 +75,10 @@ class SYNCLINE_EXPORT Keyspace {
   SetView set(std::string_view key) const;
   MapView map(std::string_view key) const;
   RegisterView reg(std::string_view key) const;
-  // The door for every type: shop.at<GCounter>("visits").total().
+  // The door for every type: shop.at<GCounter>("visits").total(). For a type of your own, too:
+  // T::View<KeyspaceHome> is made from a KeyspaceHome.
   template <class T>
-  typename Door<T>::View at(std::string_view key) const {
-    return typename Door<T>::View(*this, std::string(key));
-  }
+  typename T::template View<KeyspaceHome> at(std::string_view key) const;
   // Reads leaves of several places, or of types of your own, at one moment.
   Result<void> read(absl::FunctionRef<void(Reader&)> look) const;
 
@@ -121,10 +124,6 @@ class SYNCLINE_EXPORT Keyspace {
 
  private:
   friend class Replica;
-  friend class CounterView;
-  friend class SetView;
-  friend class MapView;
-  friend class RegisterView;
   Keyspace(std::shared_ptr<ReplicaState> state, KeyspaceSlot& slot);
   template <class Fn>
   auto look(Fn&& fn) const;
@@ -134,99 +133,40 @@ class SYNCLINE_EXPORT Keyspace {
   KeyspaceSlot* slot_;  // Lives as long as the state.
 };
 
-// Views read one place. They hold what they need: keep them as long as you like.
-
-class SYNCLINE_EXPORT CounterView {
+// From where views of a keyspace read: one place. A home (crdt/home.h).
+class KeyspaceHome {
  public:
-  CounterView(Keyspace keyspace, std::string key, Type type = Type::pn_counter)
-      : keyspace_(std::move(keyspace)), key_(std::move(key)), type_(type) {}
+  template <class T>
+  using Answer = Result<T>;
 
-  // 0 if it doesn't exist. Clamped to 64 bits. O(replicas that counted).
-  Result<std::int64_t> total() const;
-  // Whether anything was counted since the last reset.
-  Result<bool> exists() const;
+  KeyspaceHome(Keyspace keyspace, Place place) : keyspace_(std::move(keyspace)), path_(place.path()) {}
+
+  // What fn(Reader&, Place) answers of this moment, or why it can't be told.
+  template <class Fn>
+  auto look(Fn&& fn) const -> Result<std::invoke_result_t<Fn, Reader&, Place>> {
+    std::optional<std::invoke_result_t<Fn, Reader&, Place>> answer;
+    const Result<void> read =
+        keyspace_.read([&](Reader& reader) { answer.emplace(fn(reader, Place::at(path_))); });
+    if (!read) return tl::unexpected<Error>(read.error());
+    return std::move(*answer);
+  }
+  KeyspaceHome below(Type map, std::string_view name) const {
+    return {keyspace_, Place::at(child_path(Place::at(path_), map, name))};
+  }
 
  private:
   Keyspace keyspace_;
-  std::string key_;
-  Type type_;
+  std::string path_;
 };
 
-class GCounterView : public CounterView {
- public:
-  GCounterView(Keyspace keyspace, std::string key)
-      : CounterView(std::move(keyspace), std::move(key), Type::g_counter) {}
-};
+template <class T>
+typename T::template View<KeyspaceHome> Keyspace::at(std::string_view key) const {
+  return typename T::template View<KeyspaceHome>(KeyspaceHome(*this, key));
+}
 
-class SYNCLINE_EXPORT SetView {
- public:
-  SetView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
-
-  Result<bool> contains(const Value& element) const;  // O(log leaves).
-  Result<std::size_t> size() const;                   // O(size).
-  // In the order of their canonical bytes.
-  Result<std::vector<Value>> elements() const;
-
- private:
-  Keyspace keyspace_;
-  std::string key_;
-};
-
-class SYNCLINE_EXPORT MapView {
- public:
-  MapView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
-
-  Result<std::optional<Value>> get(std::string_view field) const;  // O(log leaves).
-  Result<std::size_t> size() const;                                // O(size).
-  // Fields that aren't below `from`, in byte order, until `visit` returns false.
-  Result<void> for_each(std::string_view from,
-                        absl::FunctionRef<bool(std::string_view field, const Value& value)> visit) const;
-
- private:
-  Keyspace keyspace_;
-  std::string key_;
-};
-
-class SYNCLINE_EXPORT RegisterView {
- public:
-  RegisterView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
-
-  Result<std::optional<Value>> get() const;  // O(log leaves).
-
- private:
-  Keyspace keyspace_;
-  std::string key_;
-};
-
-inline CounterView Keyspace::counter(std::string_view key) const { return {*this, std::string(key)}; }
-inline SetView Keyspace::set(std::string_view key) const { return {*this, std::string(key)}; }
-inline MapView Keyspace::map(std::string_view key) const { return {*this, std::string(key)}; }
-inline RegisterView Keyspace::reg(std::string_view key) const { return {*this, std::string(key)}; }
-
-template <>
-struct Door<PnCounter> {
-  using Writer = CounterWriter;
-  using View = CounterView;
-};
-template <>
-struct Door<GCounter> {
-  using Writer = GCounterWriter;
-  using View = GCounterView;
-};
-template <>
-struct Door<OrSet<Value>> {
-  using Writer = SetWriter;
-  using View = SetView;
-};
-template <>
-struct Door<LwwMap<Value>> {
-  using Writer = MapWriter;
-  using View = MapView;
-};
-template <>
-struct Door<LwwRegister<Value>> {
-  using Writer = RegisterWriter;
-  using View = RegisterView;
-};
+inline CounterView Keyspace::counter(std::string_view key) const { return at<PnCounter>(key); }
+inline SetView Keyspace::set(std::string_view key) const { return at<OrSet<Value>>(key); }
+inline MapView Keyspace::map(std::string_view key) const { return at<LwwMap<Value>>(key); }
+inline RegisterView Keyspace::reg(std::string_view key) const { return at<LwwRegister<Value>>(key); }
 
 }  // namespace syncline

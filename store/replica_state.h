@@ -222,7 +222,5 @@ std::vector<Event> typed_events(const Engine& engine, const KeyspaceState& keysp
 
 // See Keyspace::to_json().
 std::string to_json(Reader& reader, std::string_view prefix);
-// Whether readers see anything of this type under this key: floors alone are no counter.
-bool group_exists(Reader& reader, const LeafGroup& group);
 
 }  // namespace syncline

@@ -1,12 +1,11 @@
 // From leaves that changed to the events that watchers are told.
-#include <array>
-#include <map>
+#include <algorithm>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
 
-#include "crdt/counter_logic.h"
-#include "crdt/lww_logic.h"
+#include "crdt/reading.h"
 #include "store/leaf_group.h"
 #include "store/replica_state.h"
 
@@ -15,120 +14,172 @@ namespace {
 
 using Changed = std::span<const LeafChanged>;
 
-// The live dots of a stored leaf value.
-std::vector<LiveDotView> live_dots(const Engine& engine, const KeyspaceState& keyspace,
-                                   std::string_view value) {
-  std::vector<LiveDotView> live;
-  if (!value.empty()) {
-    engine.for_each_live(keyspace, value, [&live](const LiveDotView& dot) { live.push_back(dot); });
-  }
-  return live;
-}
-
-// The leaves of one counter as they were before a commit: those of now, with
-// the changed ones put back. A LeafReader.
-class CounterBefore {
+// The leaves of a keyspace as they were before a commit: those of now, with the
+// changed ones put back. A LeafReader.
+class Before {
  public:
-  CounterBefore(const Engine& engine, const KeyspaceState& keyspace, std::string_view prefix, Changed changed)
-      : engine_(engine), keyspace_(keyspace) {
-    scanned_ = engine.scan(keyspace, prefix, [&](std::string_view leaf, std::string_view value) {
-      if (!leaf.starts_with(prefix)) return false;
-      values_.emplace(leaf, value);
-      return true;
-    });
-    for (const LeafChanged& leaf : changed) {
-      if (leaf.before.empty()) {
-        values_.erase(leaf.leaf);
-      } else {
-        values_.insert_or_assign(leaf.leaf, leaf.before);
-      }
-    }
-  }
+  // `changed` is sorted by leaf.
+  Before(const Engine& engine, const KeyspaceState& keyspace, Changed changed)
+      : engine_(engine), keyspace_(keyspace), changed_(changed) {}
 
   template <class See>
   void for_each_live(std::string_view leaf, See&& see) {
-    const auto found = values_.find(leaf);
-    if (found != values_.end()) engine_.for_each_live(keyspace_, found->second, see);
+    const auto at = lower_bound(leaf);
+    if (at != changed_.end() && at->leaf == leaf) return each(at->before, see);
+    const auto found = engine_.find(keyspace_, leaf);
+    if (!found) {
+      failed_ = true;
+    } else if (*found) {
+      each(**found, see);
+    }
   }
   template <class Visit>
   void scan(std::string_view prefix, Visit&& visit) {
-    for (auto it = values_.lower_bound(prefix); it != values_.end() && it->first.starts_with(prefix); ++it) {
-      const auto live = live_dots(engine_, keyspace_, it->second);
-      if (!visit(std::string_view(it->first), std::span<const LiveDotView>(live))) return;
-    }
+    scan_from(prefix, prefix, visit);
   }
-  bool failed() const { return !scanned_; }
+  template <class Visit>
+  void scan_from(std::string_view prefix, std::string_view from, Visit&& visit) {
+    auto next = lower_bound(from);
+    bool going = true;
+    const auto tell = [&](std::string_view leaf, std::string_view value) {
+      if (value.empty()) return;
+      live_.clear();
+      each(value, [this](const LiveDotView& dot) { live_.push_back(dot); });
+      going = visit(leaf, std::span<const LiveDotView>(live_));
+    };
+    const auto tell_changed_below = [&](std::string_view leaf) {
+      for (; going && next != changed_.end() && next->leaf < leaf; ++next) tell(next->leaf, next->before);
+    };
+    const auto scanned = engine_.scan(keyspace_, from, [&](std::string_view leaf, std::string_view value) {
+      if (!leaf.starts_with(prefix)) return false;
+      tell_changed_below(leaf);
+      if (!going) return false;
+      if (next != changed_.end() && next->leaf == leaf) {
+        tell(leaf, next++->before);
+      } else {
+        tell(leaf, value);
+      }
+      return going;
+    });
+    failed_ = failed_ || !scanned;
+    for (; going && next != changed_.end() && next->leaf.starts_with(prefix); ++next)
+      tell(next->leaf, next->before);
+  }
+  bool failed() const { return failed_; }
 
  private:
+  Changed::iterator lower_bound(std::string_view leaf) const {
+    return std::lower_bound(changed_.begin(), changed_.end(), leaf,
+                            [](const LeafChanged& each, std::string_view key) { return each.leaf < key; });
+  }
+  template <class See>
+  void each(std::string_view value, See&& see) const {
+    if (!value.empty()) engine_.for_each_live(keyspace_, value, see);
+  }
+
   const Engine& engine_;
   const KeyspaceState& keyspace_;
-  std::map<std::string, std::string, std::less<>> values_;
-  Result<void> scanned_;
+  Changed changed_;
+  std::vector<LiveDotView> live_;
+  bool failed_ = false;
 };
 
-std::optional<Value> shown(const CounterTotal& counter) {
-  return counter.exists ? std::optional<Value>(counter.total) : std::nullopt;
-}
+static_assert(LeafReader<Before>);
 
 class Teller {
  public:
-  Teller(const Engine& engine, const KeyspaceState& keyspace)
-      : engine_(engine), keyspace_(keyspace), reader_(engine, keyspace) {}
+  Teller(const Engine& engine, const KeyspaceState& keyspace, Changed changed)
+      : before_(engine, keyspace, changed), after_(engine, keyspace) {}
 
-  // `changed`: leaves of one group.
-  void tell(const LeafGroup& group, std::size_t prefix_size, Changed changed) {
-    switch (group.type) {
-      case Type::g_counter:
-      case Type::pn_counter:
-        return tell_counter(group, prefix_size, changed);
-      case Type::or_set:
-      case Type::lww_register:
-      case Type::lww_map:
-        for (const LeafChanged& leaf : changed) tell_leaf(group, prefix_size, leaf);
-        return;
+  // `changed`: leaves of one object.
+  void tell(const ObjectLeaf& object, Changed changed) {
+    const bool local = changed.front().local;
+    PathNames names = path_names(object.place);
+    tell_maps(object.place, names, local);
+    Event event{std::move(names.key), {}, object.type, {}, std::nullopt, std::nullopt, local};
+    for (auto& [map, name] : names.names) event.path.push_back(std::move(name));
+    if (is_leafwise(object.type)) {
+      for (const LeafChanged& leaf : changed) tell_leaf(event, object, leaf.leaf);
+    } else {
+      event.before = scalar_reading(before_, Place::at(object.place), object.type);
+      event.after = scalar_reading(after_, Place::at(object.place), object.type);
+      add(std::move(event));
     }
-    events_.push_back(Event{group.key, group.type, {}, std::nullopt, std::nullopt, changed.front().local});
+  }
+  // Leaves of a type or shape that only newer code knows.
+  void tell_unknown(const LeafGroup& group, bool local) {
+    events_.push_back(Event{group.key, {}, group.type, {}, std::nullopt, std::nullopt, local});
   }
 
-  // Nothing if the disk failed meanwhile: who watches then hears of the next change.
+  // Nothing told since the disk failed: who watches then hears of the next change.
   std::vector<Event> take() { return std::move(events_); }
 
  private:
-  void tell_counter(const LeafGroup& group, std::size_t prefix_size, Changed changed) {
-    const std::string_view prefix = std::string_view(changed.front().leaf).substr(0, prefix_size);
-    CounterBefore before(engine_, keyspace_, prefix, changed);
-    if (before.failed()) return;
-    add(group, {}, shown(counter_total(before, group.type, group.key)),
-        shown(counter_total(reader_, group.type, group.key)), changed.front().local);
-  }
-
-  void tell_leaf(const LeafGroup& group, std::size_t prefix_size, const LeafChanged& leaf) {
-    std::string_view element;
-    if (!flat_element(leaf.leaf, prefix_size, buffer_, element)) return;
-    const std::vector<LiveDotView> before = live_dots(engine_, keyspace_, leaf.before);
-    if (group.type == Type::or_set) {
-      auto value = Value::from_bytes(element);
-      if (!value) return;  // A lying peer wrote it; readers pass it over, too.
-      bool present = false;
-      reader_.for_each_live(leaf.leaf, [&present](const LiveDotView&) { present = true; });
-      add(group, element, before.empty() ? std::nullopt : std::optional<Value>(*value),
-          present ? std::optional<Value>(*value) : std::nullopt, leaf.local);
-    } else {
-      add(group, element, lww_value(before), lww_get(reader_, leaf.leaf), leaf.local);
+  // The names around an object that came, or went: each once.
+  void tell_maps(std::string_view place, const PathNames& names, bool local) {
+    std::string map = Place(names.key).path();
+    std::vector<std::string> path;
+    for (const auto& [type, name] : names.names) {
+      const std::string child(place.substr(0, child_path(Place::at(map), type, name).size()));
+      if (told_.insert(child).second) {
+        const auto there = [](bool exists) { return exists ? std::optional<Value>(true) : std::nullopt; };
+        add(Event{names.key, path, type, name, there(has_any(before_, map, type, name)),
+                  there(has_any(after_, map, type, name)), local});
+      }
+      path.push_back(name);
+      map = child;
     }
   }
-
-  void add(const LeafGroup& group, std::string_view element, std::optional<Value> before,
-           std::optional<Value> after, bool local) {
-    if (before == after || reader_.error()) return;
-    events_.push_back(
-        Event{group.key, group.type, std::string(element), std::move(before), std::move(after), local});
+  template <class R>
+  static bool has_any(R& reader, std::string_view map, Type type, std::string_view name) {
+    bool found = false;
+    for_each_child(reader, Place::at(map), type, name, [&](std::string_view child, Type) {
+      found = child == name;
+      return false;
+    });
+    return found;
   }
 
-  const Engine& engine_;
-  const KeyspaceState& keyspace_;
-  Reader reader_;
+  void tell_leaf(Event event, const ObjectLeaf& object, std::string_view leaf) {
+    std::string_view element;
+    if (!flat_element(leaf, object.prefix_size(), buffer_, element)) return;
+    const std::vector<Value> before = shown(before_, object.type, element, leaf);
+    const std::vector<Value> after = shown(after_, object.type, element, leaf);
+    if (shape_of(object.type) == Shape::elements) {
+      for (const Value& value : before) tell_element(event, value, value, after);
+      for (const Value& value : after) tell_element(event, value, {}, before);
+      return;
+    }
+    event.element = element;
+    if (!before.empty()) event.before = before.front();
+    if (!after.empty()) event.after = after.front();
+    add(std::move(event));
+  }
+  // One that is on one side, unless it is on the other, too. `gone` has it if it was there.
+  void tell_element(Event event, const Value& value, std::optional<Value> gone,
+                    const std::vector<Value>& other) {
+    if (std::binary_search(other.begin(), other.end(), value)) return;
+    event.element = value.to_bytes();
+    (gone ? event.before : event.after) = value;
+    add(std::move(event));
+  }
+  template <class R>
+  std::vector<Value> shown(R& reader, Type type, std::string_view element, std::string_view leaf) {
+    live_.clear();
+    reader.for_each_live(leaf, [this](const LiveDotView& dot) { live_.push_back(dot); });
+    return leaf_reading(type, element, live_);
+  }
+
+  void add(Event event) {
+    if (event.before == event.after || before_.failed() || after_.error()) return;
+    events_.push_back(std::move(event));
+  }
+
+  Before before_;
+  Reader after_;
+  std::vector<LiveDotView> live_;
   std::string buffer_;
+  std::set<std::string> told_;  // Paths of names told about.
   std::vector<Event> events_;
 };
 
@@ -136,18 +187,22 @@ class Teller {
 
 std::vector<Event> typed_events(const Engine& engine, const KeyspaceState& keyspace,
                                 const std::vector<LeafChanged>& changed) {
-  Teller teller(engine, keyspace);
+  Teller teller(engine, keyspace, changed);
   for (std::size_t begin = 0; begin < changed.size();) {
     const std::string_view first = changed[begin].leaf;
+    const auto object = object_leaf(first);
+    const bool known = object && is_known(object->type) && !is_map(object->type);
     LeafGroup group;
-    const std::size_t prefix_size = parse_group(first, group);
+    const std::size_t prefix_size = known ? object->prefix_size() : parse_group(first, group);
     std::size_t end = begin + 1;
-    if (prefix_size == 0) {  // No key and type: not made by code that we know.
-      begin = end;
-      continue;
+    while (prefix_size != 0 && end < changed.size() &&
+           changed[end].leaf.starts_with(first.substr(0, prefix_size)))
+      ++end;
+    if (known) {
+      teller.tell(*object, Changed(changed).subspan(begin, end - begin));
+    } else if (prefix_size != 0) {  // Else no key and type: not made by code that we know.
+      teller.tell_unknown(group, changed[begin].local);
     }
-    while (end < changed.size() && changed[end].leaf.starts_with(first.substr(0, prefix_size))) ++end;
-    teller.tell(group, prefix_size, Changed(changed).subspan(begin, end - begin));
     begin = end;
   }
   return teller.take();

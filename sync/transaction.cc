@@ -66,6 +66,7 @@ Transaction::~Transaction() {
 ActorId Transaction::self() const { return self_; }
 std::uint64_t Transaction::hlc() const { return hlc_; }
 std::string& Transaction::key_buffer() { return scratch_->key_buffer; }
+std::string_view Transaction::keep(std::string_view bytes) { return scratch_->arena.copy(bytes); }
 bool Transaction::failed() const { return scratch_->error.has_value(); }
 void Transaction::fail(Error error) {
   if (!scratch_->error) scratch_->error = std::move(error);
@@ -145,12 +146,13 @@ void Transaction::each_live(std::string_view leaf, absl::FunctionRef<void(const 
   }
 }
 
-void Transaction::scan(std::string_view prefix,
-                       absl::FunctionRef<bool(std::string_view, std::span<const LiveDotView>)> visit) const {
+void Transaction::scan_from(
+    std::string_view prefix, std::string_view from,
+    absl::FunctionRef<bool(std::string_view, std::span<const LiveDotView>)> visit) const {
   std::vector<std::uint32_t> written;
   for (std::uint32_t i = 0; i < scratch_->ops.size(); ++i) {
     const Op& op = scratch_->ops[i];
-    if (op.write != Write::none && op.leaf.starts_with(prefix)) written.push_back(i);
+    if (op.write != Write::none && op.leaf >= from && op.leaf.starts_with(prefix)) written.push_back(i);
   }
   std::sort(written.begin(), written.end(), [this](std::uint32_t a, std::uint32_t b) {
     return scratch_->ops[a].leaf < scratch_->ops[b].leaf;
@@ -163,7 +165,7 @@ void Transaction::scan(std::string_view prefix,
     const LiveDotView live{{self_, pending_counter}, op.stamp, op.payload};
     going = visit(op.leaf, {&live, 1});
   };
-  const auto scanned = keyspace_->scan(prefix, [&](std::string_view leaf, std::string_view value) {
+  const auto scanned = keyspace_->scan(from, [&](std::string_view leaf, std::string_view value) {
     if (!leaf.starts_with(prefix)) return false;
     while (going && next != written.end() && scratch_->ops[*next].leaf < leaf) visit_written();
     if (going && next != written.end() && scratch_->ops[*next].leaf == leaf) {

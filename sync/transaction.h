@@ -56,12 +56,20 @@ class SYNCLINE_EXPORT Transaction {
   // Leaves whose keys start with `prefix`, in order, own writes included, until
   // `visit` returns false. Nothing may be written meanwhile.
   void scan(std::string_view prefix,
-            absl::FunctionRef<bool(std::string_view leaf, std::span<const LiveDotView> live)> visit) const;
+            absl::FunctionRef<bool(std::string_view leaf, std::span<const LiveDotView> live)> visit) const {
+    scan_from(prefix, prefix, visit);
+  }
+  // The same from the first leaf that isn't below `from`, which must not be below `prefix`.
+  void scan_from(
+      std::string_view prefix, std::string_view from,
+      absl::FunctionRef<bool(std::string_view leaf, std::span<const LiveDotView> live)> visit) const;
   // Records the first error: the transaction will not commit.
   void fail(Error error);
   bool failed() const;
   // A buffer for building leaf keys in; cleared by whoever uses it.
   std::string& key_buffer();
+  // A copy of `bytes` that lives as long as the transaction.
+  std::string_view keep(std::string_view bytes);
 
  private:
   friend class Engine;

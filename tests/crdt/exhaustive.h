@@ -58,7 +58,13 @@ struct Mutation {
   unsigned replica;
   unsigned number;
   unsigned kind;
-  bool all_known;  // Whether everyone knows all that this replica does: only planted defects ask.
+  bool all_known;          // Whether everyone knows all that this replica does: only planted defects ask.
+  bool knows_all = false;  // Whether this replica knows all that anyone does.
+  // Per replica's actor the counter up to which everyone's state reaches, for subjects that ask for it
+  // by `needs_stable`.
+  std::array<std::uint8_t, search_replicas> stable{};
+
+  friend bool operator==(const Mutation&, const Mutation&) = default;
 };
 
 struct SearchResult {
@@ -210,8 +216,10 @@ class Search {
   }
   // The state and the delta after a mutation; equal to the state before if nothing changed.
   std::pair<std::uint32_t, std::uint32_t> mutated(std::uint32_t before, const Mutation& mutation) {
-    const std::uint64_t key = std::uint64_t{before} << 32 | mutation.replica << 24 | mutation.number << 16 |
-                              mutation.kind << 8 | (mutation.all_known ? 1U : 0U);
+    std::uint64_t key = std::uint64_t{before} << 32 | mutation.replica << 30 | mutation.number << 26 |
+                        mutation.kind << 22 | (mutation.all_known ? 1U << 21 : 0U) |
+                        (mutation.knows_all ? 1U << 20 : 0U);
+    for (unsigned r = 0; r < search_replicas; ++r) key |= std::uint64_t{mutation.stable[r]} << (6 * r);
     const auto it = mutations_.find(key);
     if (it != mutations_.end()) return it->second;
     auto state = states_[before];
@@ -243,7 +251,11 @@ class Search {
       for (const unsigned kind : Subject::kinds(i)) {
         const bool all_known = ((world.known[i] & ~world.known[0]) | (world.known[i] & ~world.known[1]) |
                                 (world.known[i] & ~world.known[2])) == 0;
-        const Mutation mutation{i, world.counts[i], kind, all_known};
+        Mutation mutation{i, world.counts[i], kind, all_known};
+        if constexpr (requires { Subject::needs_stable; }) {
+          mutation.knows_all = (all & ~world.known[i]) == 0;
+          mutation.stable = stable(world);
+        }
         const auto [state, delta] = mutated(world.states[i], mutation);
         if (delta == world.states[i] && state == world.states[i]) continue;
         World reached = world;
@@ -277,6 +289,17 @@ class Search {
         if (!visit(std::move(reached), i, step)) return;
       }
     }
+  }
+
+  std::array<std::uint8_t, search_replicas> stable(const World& world) const {
+    std::array<std::uint8_t, search_replicas> least{};
+    for (unsigned actor = 0; actor < search_replicas; ++actor) {
+      std::uint64_t counter = ~std::uint64_t{0};
+      for (const std::uint32_t state : world.states)
+        counter = std::min(counter, states_[state].state().context().next_counter(search_actor(actor)) - 1);
+      least[actor] = static_cast<std::uint8_t>(counter);
+    }
+    return least;
   }
 
   static void insert(World& world, unsigned replica, std::uint32_t event) {

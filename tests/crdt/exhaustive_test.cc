@@ -62,6 +62,45 @@ TEST(Exhaustive_R_CRDT_4, PnCounterOneAddsTwoReset) {
   expect_right<CounterSubject<PnCounter, Roles::one_adds>>({.depth = depth({9, 12, 12})});
 }
 
+TEST(Exhaustive_R_CRDT_4, GSet) { expect_right<GSetSubject>({.depth = depth({6, 8, 9})}); }
+
+TEST(Exhaustive_R_CRDT_4, RwSetDeltasInAnyOrder) {
+  expect_right<RemoveWinsSubject<RwSet<std::int64_t>>>(
+      {.depth = depth({6, 8, 9}), .deltas_in_any_order = true});
+}
+
+TEST(Exhaustive_R_CRDT_4, RwSetWithCollection) {
+  expect_right<CollectSubject<false>>({.depth = depth({6, 8, 9})});
+}
+
+TEST(Exhaustive_R_CRDT_4, MvRegisterDeltasInAnyOrder) {
+  expect_right<MvSubject>({.depth = depth({6, 8, 9}), .deltas_in_any_order = true});
+}
+
+TEST(Exhaustive_R_CRDT_4, MaxRegister) {
+  expect_right<ExtremumSubject<MaxRegister<std::int64_t>>>({.depth = depth({6, 8, 8})});
+}
+
+TEST(Exhaustive_R_CRDT_4, MinRegister) {
+  expect_right<ExtremumSubject<MinRegister<std::int64_t>>>({.depth = depth({6, 8, 8})});
+}
+
+TEST(Exhaustive_R_CRDT_4, EwFlagDeltasInAnyOrder) {
+  expect_right<EwFlagSubject>({.depth = depth({6, 8, 9}), .deltas_in_any_order = true});
+}
+
+TEST(Exhaustive_R_CRDT_4, DwFlagDeltasInAnyOrder) {
+  expect_right<RemoveWinsSubject<DwFlag>>({.depth = depth({6, 8, 9}), .deltas_in_any_order = true});
+}
+
+TEST(Exhaustive_R_CRDT_4, BoundedCounterNeverPassesItsBound) {
+  expect_right<BoundedSubject>({.depth = depth({8, 11, 12})});
+}
+
+TEST(Exhaustive_R_CRDT_4, NestedMapsTwoNames) {
+  expect_right<NestedSubject<NestedFlaw::none>>({.depth = depth({5, 7, 7})});
+}
+
 // The search finds what it is for: each planted defect at the depth at which it is known to fail.
 template <class Subject>
 void expect_wrong_at(unsigned depth, bool deltas) {
@@ -73,6 +112,20 @@ void expect_wrong_at(unsigned depth, bool deltas) {
 TEST(ExhaustiveFinds, ResetThatRemovesDotsAtDepth5) {
   expect_wrong_at<FlawedCounterSubject<CounterFlaw::reset_removes, Roles::all>>(5, false);
   expect_wrong_at<FlawedCounterSubject<CounterFlaw::reset_removes, Roles::all>>(5, true);
+}
+
+TEST(ExhaustiveFinds, ABoundKeptByLookingAtTheTotalAtDepth4) {
+  expect_wrong_at<FlawedBoundedSubject<BoundedFlaw::looks_at_the_total>>(4, true);
+}
+
+TEST(ExhaustiveFinds, TakingOverFromWhoStillLivesAtDepth5) {
+  expect_wrong_at<FlawedBoundedSubject<BoundedFlaw::takes_over_the_living>>(5, true);
+}
+
+TEST(ExhaustiveFinds, CollectionBeforeAllIsHeardAtDepth6) { expect_wrong_at<CollectSubject<true>>(6, true); }
+
+TEST(ExhaustiveFinds, ErasureThatTakesCountersForElementsAtDepth5) {
+  expect_wrong_at<NestedSubject<NestedFlaw::erases_shares>>(5, true);
 }
 
 TEST(ExhaustiveFinds, RestartAtSightOfAFloorAtDepth9) {

@@ -22,6 +22,23 @@ TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, LwwMap) { expect_laws<MapLaws>();
 TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, GCounter) { expect_laws<CounterLaws<GCounter>>(); }
 TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, PnCounter) { expect_laws<CounterLaws<PnCounter>>(); }
 
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, GSet) { expect_laws<GSetLaws>(); }
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, RwSet) { expect_laws<RwSetLaws>(); }
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, MvRegister) {
+  expect_laws<MvLaws<MvRegister<std::int64_t>>>();
+}
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, MaxRegister) {
+  expect_laws<MvLaws<MaxRegister<std::int64_t>>>();
+}
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, MinRegister) {
+  expect_laws<MvLaws<MinRegister<std::int64_t>>>();
+}
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, EwFlag) { expect_laws<FlagLaws<EwFlag>>(); }
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, DwFlag) { expect_laws<FlagLaws<DwFlag>>(); }
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, BoundedCounter) { expect_laws<BoundedLaws>(); }
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, OrMap) { expect_laws<NestedLaws<OrMap>>(); }
+TEST(Laws_R_CRDT_1_R_CRDT_2_R_CRDT_7_R_CRDT_8, GMap) { expect_laws<NestedLaws<GMap>>(); }
+
 // The suite finds what it is for. `Base` gives the mutations and states of the sound type.
 template <class Base, class FlawedState>
 struct FlawedLaws {

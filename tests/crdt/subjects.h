@@ -5,11 +5,12 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <string>
 #include <tuple>
+#include <type_traits>
+#include <vector>
 
-#include "crdt/counter.h"
-#include "crdt/lww.h"
-#include "crdt/or_set.h"
+#include "crdt/crdt.h"
 #include "tests/crdt/exhaustive.h"
 #include "tests/crdt/flawed_counter.h"
 
@@ -206,6 +207,345 @@ struct FlawedCounterSubject : CounterReference {
   static std::int64_t read(const State& state) { return state.total(); }
   static std::int64_t reference(const EventGraph& graph, EventMask known) {
     return CounterReference::reference(graph, known, false) / 2;
+  }
+};
+
+// A grow-only set of two elements: what is known is there.
+struct GSetSubject {
+  using State = GSet<std::int64_t>;
+
+  static constexpr std::array<unsigned, 2> kinds(unsigned) { return {0, 1}; }
+  static State mutate(State& state, const Mutation& m) {
+    return state.insert(search_actor(m.replica), static_cast<std::int64_t>(m.kind));
+  }
+  static std::int64_t read(const State& state) {
+    return (state.contains(0) ? 1 : 0) + (state.contains(1) ? 2 : 0);
+  }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    std::int64_t there = 0;
+    for (const SearchEvent& e : graph) {
+      if ((known & e.bit()) != 0) there |= e.kind == 0 ? 1 : 2;
+    }
+    return there;
+  }
+  static const char* kind_name(unsigned kind) { return kind == 0 ? "add 0" : "add 1"; }
+};
+
+// Where both sides leave a mark in place of those they see: any removal, or disabling, that is there wins.
+template <class StateT>
+struct RemoveWinsSubject {
+  using State = StateT;
+  enum Kind : unsigned { put, take };
+
+  static constexpr std::array<unsigned, 2> kinds(unsigned) { return {put, take}; }
+  static State mutate(State& state, const Mutation& m) {
+    const ActorId actor = search_actor(m.replica);
+    if constexpr (std::is_same_v<State, DwFlag>) {
+      return m.kind == put ? state.enable(actor) : state.disable(actor);
+    } else {
+      return m.kind == put ? state.insert(actor, 7) : state.erase(actor, 7);
+    }
+  }
+  static std::int64_t read(const State& state) {
+    if constexpr (std::is_same_v<State, DwFlag>) {
+      return state.enabled() ? 1 : 0;
+    } else {
+      return state.contains(7) ? 1 : 0;
+    }
+  }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    const EventMask there = still_there(graph, known, [](const SearchEvent&) { return true; });
+    bool on = there != 0;
+    for (const SearchEvent& e : graph) on = on && ((there & e.bit()) == 0 || e.kind == put);
+    return on ? 1 : 0;
+  }
+  static const char* kind_name(unsigned kind) { return kind == put ? "put" : "take"; }
+};
+
+// An RwSet whose markers are collected once they are stable. Collecting changes nothing that is read, so
+// the reference leaves it out. `hasty`: collects though the collector has yet to hear of what others
+// wrote before they knew the marker. That is the defect.
+template <bool hasty>
+struct CollectSubject : RemoveWinsSubject<RwSet<std::int64_t>> {
+  enum : unsigned { collect = 2 };
+  static constexpr bool needs_stable = true;
+
+  static constexpr std::array<unsigned, 3> kinds(unsigned) { return {put, take, collect}; }
+  static State mutate(State& state, const Mutation& m) {
+    if (m.kind != collect) return RemoveWinsSubject::mutate(state, m);
+    if (!m.knows_all && !hasty) return State();
+    Version stable;
+    for (unsigned r = 0; r < search_replicas; ++r) stable.raise(search_actor(r), m.stable[r]);
+    return state.collect(search_actor(m.replica), stable);
+  }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    EventMask collections = 0;
+    for (const SearchEvent& e : graph) {
+      if (e.kind == collect) collections |= e.bit();
+    }
+    EventGraph without;
+    for (SearchEvent e : graph) {
+      e.seen &= ~collections;
+      if ((collections & e.bit()) == 0) without.push_back(e);
+    }
+    return RemoveWinsSubject::reference(without, known & ~collections);
+  }
+  static const char* kind_name(unsigned kind) {
+    return kind == collect ? "collect" : RemoveWinsSubject::kind_name(kind);
+  }
+};
+
+// An EwFlag is on while an enable is there that no known disable had seen.
+struct EwFlagSubject {
+  using State = EwFlag;
+  enum Kind : unsigned { enable, disable };
+
+  static constexpr std::array<unsigned, 2> kinds(unsigned) { return {enable, disable}; }
+  static State mutate(State& state, const Mutation& m) {
+    return m.kind == enable ? state.enable(search_actor(m.replica)) : state.disable(search_actor(m.replica));
+  }
+  static std::int64_t read(const State& state) { return state.enabled() ? 1 : 0; }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    return still_there(graph, known, [](const SearchEvent& e) { return e.kind == enable; }) != 0 ? 1 : 0;
+  }
+  static const char* kind_name(unsigned kind) { return kind == enable ? "enable" : "disable"; }
+};
+
+// MvRegister: each write a bit of its own, all that are there are read.
+struct MvSubject {
+  using State = MvRegister<std::int64_t>;
+  enum Kind : unsigned { set, clear };
+
+  static constexpr std::array<unsigned, 2> kinds(unsigned) { return {set, clear}; }
+  static State mutate(State& state, const Mutation& m) {
+    const auto value = static_cast<std::int64_t>(event_bit(m.replica, m.number));
+    return m.kind == set ? state.set(search_actor(m.replica), value) : state.clear(search_actor(m.replica));
+  }
+  static std::int64_t read(const State& state) {
+    std::int64_t bits = 0;
+    for (const std::int64_t value : state.values()) bits |= value;
+    return bits;
+  }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    return static_cast<std::int64_t>(
+        still_there(graph, known, [](const SearchEvent& e) { return e.kind == set; }));
+  }
+  static const char* kind_name(unsigned kind) { return kind == set ? "set" : "clear"; }
+};
+
+// The greatest, or least, of the writes that are there; one that isn't beyond what it sees is none.
+template <class StateT>
+struct ExtremumSubject {
+  using State = StateT;
+  enum Kind : unsigned { set_1, set_2, set_3, clear };
+
+  static constexpr std::array<unsigned, 4> kinds(unsigned) { return {set_1, set_2, set_3, clear}; }
+  static State mutate(State& state, const Mutation& m) {
+    const ActorId actor = search_actor(m.replica);
+    return m.kind == clear ? state.clear(actor) : state.set(actor, static_cast<std::int64_t>(m.kind) + 1);
+  }
+  static std::int64_t read(const State& state) { return state.value().value_or(0); }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    const EventMask there = still_there(graph, known, [](const SearchEvent& e) { return e.kind != clear; });
+    std::int64_t best = 0;
+    for (const SearchEvent& e : graph) {
+      const auto value = static_cast<std::int64_t>(e.kind) + 1;
+      if ((there & e.bit()) == 0) continue;
+      best = best == 0                           ? value
+             : State::type == Type::max_register ? std::max(best, value)
+                                                 : std::min(best, value);
+    }
+    return best;
+  }
+  static const char* kind_name(unsigned kind) {
+    constexpr std::array<const char*, 4> names{"set 1", "set 2", "set 3", "clear"};
+    return names[kind];
+  }
+};
+
+// The sum of what the known events add and take away.
+template <class AmountOf>
+std::int64_t amount_known(const EventGraph& graph, EventMask known, const AmountOf& amount_of) {
+  std::int64_t sum = 0;
+  for (const SearchEvent& e : graph) {
+    if ((known & e.bit()) != 0) sum += amount_of(e);
+  }
+  return sum;
+}
+
+// A bounded counter to which A adds. What it reads: the total, and what each holds. A bound that was
+// passed, by all events there are, reads as nothing does.
+struct BoundedSubject {
+  using State = BoundedCounter;
+  enum Kind : unsigned { add_2, spend_1, give_next };
+
+  static std::vector<unsigned> kinds(unsigned replica) {
+    return replica == 0 ? std::vector<unsigned>{add_2, spend_1, give_next}
+                        : std::vector<unsigned>{spend_1, give_next};
+  }
+  static State mutate(State& state, const Mutation& m) {
+    const ActorId self = search_actor(m.replica);
+    if (m.kind == add_2) return *state.add(self, 2);
+    const ActorId next = search_actor((m.replica + 1) % search_replicas);
+    auto delta = m.kind == spend_1 ? state.spend(self, 1) : state.give(self, next, 1);
+    return delta ? std::move(*delta) : State();
+  }
+  static std::int64_t read(const State& state) {
+    std::int64_t all = state.total();
+    for (unsigned r = 0; r < search_replicas; ++r) all = 100 * all + state.available(search_actor(r));
+    return all;
+  }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    const auto change = [](const SearchEvent& e) { return e.kind == add_2 ? 2 : e.kind == spend_1 ? -1 : 0; };
+    if (amount_known(graph, ~EventMask{0}, change) < 0) return -1;
+    std::int64_t all = amount_known(graph, known, change);
+    for (unsigned r = 0; r < search_replicas; ++r) {
+      all = 100 * all + amount_known(graph, known, [r](const SearchEvent& e) {
+              const int given = e.kind == give_next && (e.replica + 1U) % search_replicas == r ? 1 : 0;
+              return given + (e.replica != r ? 0 : e.kind == add_2 ? 2 : -1);
+            });
+    }
+    return all;
+  }
+  static const char* kind_name(unsigned kind) {
+    constexpr std::array<const char*, 3> names{"add 2", "spend 1", "give 1 on"};
+    return names[kind];
+  }
+};
+
+// The same bound with a defect: `looks_at_the_total` is a plain counter that is counted down while it is
+// above zero; `takes_over_the_living` lets the others take over the rights of A, who goes on.
+enum class BoundedFlaw { looks_at_the_total, takes_over_the_living };
+
+template <BoundedFlaw flaw>
+struct FlawedBoundedSubject {
+  using State = std::conditional_t<flaw == BoundedFlaw::looks_at_the_total, PnCounter, BoundedCounter>;
+  enum Kind : unsigned { add_1, spend_1, take_over };
+
+  static std::vector<unsigned> kinds(unsigned replica) {
+    if (replica == 0) return {add_1, spend_1};
+    return flaw == BoundedFlaw::looks_at_the_total ? std::vector<unsigned>{spend_1}
+                                                   : std::vector<unsigned>{spend_1, take_over};
+  }
+  static State mutate(State& state, const Mutation& m) {
+    const ActorId self = search_actor(m.replica);
+    if (m.kind == add_1) return *state.add(self, 1);
+    if constexpr (flaw == BoundedFlaw::looks_at_the_total) {
+      return state.total() > 0 ? *state.add(self, -1) : State();
+    } else {
+      if (m.kind == take_over) return state.take_over(self, search_actor(0));
+      auto delta = state.spend(self, 1);
+      return delta ? std::move(*delta) : State();
+    }
+  }
+  static std::int64_t read(const State& state) { return state.total(); }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    const auto change = [](const SearchEvent& e) { return e.kind == add_1 ? 1 : e.kind == spend_1 ? -1 : 0; };
+    const bool passed = amount_known(graph, ~EventMask{0}, change) < 0;
+    return passed ? -100 : amount_known(graph, known, change);
+  }
+  static const char* kind_name(unsigned kind) {
+    constexpr std::array<const char*, 3> names{"add 1", "spend 1", "take over A"};
+    return names[kind];
+  }
+};
+
+// All leaves below a name, as if each were an element: what an erasure must not take counters for.
+struct Leaves {
+  template <LeafAccess A>
+  class Writer {
+   public:
+    Writer(A& access, Place place) : access_(access), path_(place.path()) {}
+    void erase() {
+      std::vector<std::string> leaves;
+      access_.scan(std::string_view(path_), [&leaves](std::string_view leaf, std::span<const LiveDotView>) {
+        leaves.emplace_back(leaf);
+        return true;
+      });
+      for (const std::string& leaf : leaves) access_.remove(access_.open(std::string_view(leaf)));
+    }
+
+   private:
+    A& access_;
+    std::string path_;
+  };
+};
+
+// Nested maps: below "m", names "0" and "1", each with a counter and a set of one element; erasure of a
+// name and of "m". `flaw`: an erasure that removes the counter's leaves instead of writing floors.
+enum class NestedFlaw { none, erases_shares };
+
+template <NestedFlaw flaw>
+struct NestedSubject {
+  using State = OrMap;
+  enum Kind : unsigned { count_0, count_1, insert_0, erase_0, erase_m };
+
+  static constexpr std::array<unsigned, 5> kinds(unsigned) {
+    return {count_0, count_1, insert_0, erase_0, erase_m};
+  }
+  static std::int64_t amount(unsigned replica, unsigned number) {
+    return std::int64_t{1} << (3 * number + replica);
+  }
+  static State mutate(State& state, const Mutation& m) {
+    return *state.update(search_actor(m.replica), 1, [&](auto& root) {
+      auto map = root.template at<OrMap>("m");
+      switch (m.kind) {
+        case count_0:
+        case count_1:
+          return map.template at<OrMap>(m.kind == count_0 ? "0" : "1")
+              .template at<PnCounter>("n")
+              .add(amount(m.replica, m.number));
+        case insert_0:
+          return map.template at<OrMap>("0").template at<OrSet<std::int64_t>>("s").insert(7);
+        case erase_0:
+          if (flaw == NestedFlaw::erases_shares) return map.template at<Leaves>("0").erase();
+          return static_cast<void>(map.erase("0"));
+        default:
+          return static_cast<void>(root.erase("m"));
+      }
+    });
+  }
+  static std::int64_t read(const State& state) {
+    const auto map = state.at<OrMap>("m");
+    const auto zero = map.at<OrMap>("0");
+    const auto one = map.at<OrMap>("1");
+    const std::int64_t names = (state.contains("m") ? 1 : 0) + (map.contains("0") ? 2 : 0) +
+                               (map.contains("1") ? 4 : 0) +
+                               (zero.at<OrSet<std::int64_t>>("s").contains(7) ? 8 : 0);
+    return names + 16 * (zero.at<PnCounter>("n").total() + (one.at<PnCounter>("n").total() << 24));
+  }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    const EventMask zero = left(graph, known, count_0);
+    const EventMask one = left(graph, known, count_1);
+    const EventMask set = left(graph, known, insert_0);
+    std::int64_t names = zero | one | set ? 1 : 0;
+    names += (zero | set ? 2 : 0) + (one != 0 ? 4 : 0) + (set != 0 ? 8 : 0);
+    return names + 16 * (sum(graph, zero) + (sum(graph, one) << 24));
+  }
+  static const char* kind_name(unsigned kind) {
+    constexpr std::array<const char*, 5> names{"count 0", "count 1", "insert 0", "erase 0", "erase m"};
+    return names[kind];
+  }
+
+ private:
+  // Writes of that kind among `known` that no known erasure above them had seen.
+  static EventMask left(const EventGraph& graph, EventMask known, unsigned kind) {
+    EventMask there = 0;
+    for (const SearchEvent& e : graph) {
+      if ((known & e.bit()) != 0 && e.kind == kind) there |= e.bit();
+    }
+    for (const SearchEvent& e : graph) {
+      const bool above = e.kind == erase_m || (e.kind == erase_0 && kind != count_1);
+      if ((known & e.bit()) != 0 && above) there &= ~e.seen;
+    }
+    return there;
+  }
+  static std::int64_t sum(const EventGraph& graph, EventMask of) {
+    std::int64_t all = 0;
+    for (const SearchEvent& e : graph) {
+      if ((of & e.bit()) != 0) all += amount(e.replica, e.number);
+    }
+    return all;
   }
 };
 

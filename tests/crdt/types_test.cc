@@ -422,17 +422,17 @@ TEST(EraseKey, TakesAwayEveryTypeUnderAKeyAndNothingElse) {
   LeafMap mine, theirs;
   LeafEdit write(theirs, b);
   counter_add(write, Type::pn_counter, "key", 5);
-  set_insert(write, "key", Value("x").to_bytes());
-  set_insert(write, "key2", Value("x").to_bytes());
+  set_insert(write, Type::or_set, "key", Value("x").to_bytes());
+  set_insert(write, Type::or_set, "key2", Value("x").to_bytes());
   map_set(write, "key", "field", Value(1));
   register_set(write, "key", Value(2));
   mine.merge(theirs);
   LeafEdit erase(mine, a);
-  EXPECT_TRUE(erase_key(erase, "key"));
+  EXPECT_TRUE(erase_place(erase, "key"));
   EXPECT_EQ(erase.error(), std::nullopt);
   EXPECT_FALSE(counter_total(mine, Type::pn_counter, "key").exists);
-  EXPECT_FALSE(set_contains(mine, "key", Value("x").to_bytes()));
-  EXPECT_TRUE(set_contains(mine, "key2", Value("x").to_bytes()));
+  EXPECT_FALSE(set_contains(mine, Type::or_set, "key", Value("x").to_bytes()));
+  EXPECT_TRUE(set_contains(mine, Type::or_set, "key2", Value("x").to_bytes()));
   EXPECT_EQ(map_get(mine, "key", "field"), std::nullopt);
   EXPECT_EQ(register_get(mine, "key"), std::nullopt);
 
@@ -443,9 +443,9 @@ TEST(EraseKey, TakesAwayEveryTypeUnderAKeyAndNothingElse) {
   EXPECT_EQ(mine, theirs);
 
   LeafEdit again(mine, a);
-  EXPECT_TRUE(erase_key(again, "key"));
+  EXPECT_TRUE(erase_place(again, "key"));
   LeafEdit nothing(mine, a);
-  EXPECT_FALSE(erase_key(nothing, "key"));
+  EXPECT_FALSE(erase_place(nothing, "key"));
 }
 
 TEST(EraseKey, AnUnknownTypeUnderTheKeyIsLeftAlone) {
@@ -454,11 +454,11 @@ TEST(EraseKey, AnUnknownTypeUnderTheKeyIsLeftAlone) {
         leaf_key(LeafPath{"key", {{Type::or_set, "x"}, {Type::or_set, "y"}}})}) {  // A shape from the future.
     LeafMap map;
     LeafEdit write(map, a);
-    set_insert(write, "key", Value("x").to_bytes());
+    set_insert(write, Type::or_set, "key", Value("x").to_bytes());
     write.put(write.open(leaf), 0, "opaque");
     const LeafMap before = map;
     LeafEdit erase(map, a);
-    EXPECT_FALSE(erase_key(erase, "key"));
+    EXPECT_FALSE(erase_place(erase, "key"));
     ASSERT_TRUE(erase.error().has_value());
     EXPECT_EQ(erase.error()->code, Errc::unknown_type);
     EXPECT_EQ(map, before);
@@ -476,11 +476,11 @@ TEST(Reading, MakesNothingOfForeignNonsense) {
   write.put(write.open(leaf_key(LeafPath{"k", {{Type::or_set, "x"}, {Type::or_set, "y"}}})), 0, "");
   EXPECT_FALSE(counter_total(map, Type::pn_counter, "k").exists);
   EXPECT_EQ(map_get(map, "k", "f"), std::nullopt);
-  map_for_each(map, "k", [](std::string_view, const Value&) {
+  map_for_each(map, "k", {}, [](std::string_view, const Value&) {
     ADD_FAILURE();
     return true;
   });
-  set_for_each(map, "k", [](std::string_view) {
+  set_for_each(map, Type::or_set, "k", [](std::string_view) {
     ADD_FAILURE();
     return true;
   });

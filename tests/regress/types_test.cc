@@ -146,7 +146,7 @@ Elements akka_22648() {
 
 Elements set_under(const LeafMap& map, std::string_view key) {
   Elements all;
-  set_for_each(map, key, [&all](std::string_view element) {
+  set_for_each(map, Type::or_set, key, [&all](std::string_view element) {
     all.emplace_back(element);
     return true;
   });
@@ -162,13 +162,13 @@ TEST(Akka22648_R_CRDT_5, RemovingAKeyLeavesWhatTheRemoverHadNotSeen) {
 
   LeafMap one, two, one_delta, two_delta;
   LeafEdit write(one, a);
-  set_insert(write, "b", "B1");
+  set_insert(write, Type::or_set, "b", "B1");
   one_delta = write.take_delta();
   LeafEdit first(two, b);
-  set_insert(first, "b", "B2");
+  set_insert(first, Type::or_set, "b", "B2");
   two_delta = first.take_delta();
   LeafEdit second(two, b);
-  erase_key(second, "b");
+  erase_place(second, "b");
   two_delta.merge(second.take_delta());
   for (const LeafMap* theirs : {&two, &two_delta}) {
     LeafMap merged = one;
@@ -203,11 +203,11 @@ TEST(RustCrdt35_R_CRDT_5, ARemovedKeyComesBackWithNothingThatWasSeen) {
 
   LeafMap one, two;
   LeafEdit write(one, a);
-  set_insert(write, "k", "x");
+  set_insert(write, Type::or_set, "k", "x");
   counter_add(write, Type::g_counter, "k", 5);
   two.merge(one);
-  erase_key(write, "k");
-  set_insert(write, "k", "z");
+  erase_place(write, "k");
+  set_insert(write, Type::or_set, "k", "z");
   counter_add(write, Type::g_counter, "k", 2);
   const LeafMap before = one;
   one.merge(two), two.merge(before);

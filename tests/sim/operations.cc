@@ -4,10 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "crdt/counter_logic.h"
 #include "crdt/key_logic.h"
-#include "crdt/lww_logic.h"
-#include "crdt/set_logic.h"
+#include "crdt/reading.h"
 
 namespace syncline::sim {
 namespace {
@@ -37,7 +35,7 @@ struct Promise {
 Promise write(Transaction& tx, const OperationLimits& limits, Rng& rng) {
   const std::string key = some_key(limits, rng);
   const Type counter = rng.one_in(3) ? Type::g_counter : Type::pn_counter;
-  switch (rng.below(20)) {
+  switch (rng.below(26)) {
     case 0:
     case 1:
     case 2: {
@@ -56,14 +54,14 @@ Promise write(Transaction& tx, const OperationLimits& limits, Rng& rng) {
     case 6:
     case 7: {
       const std::string element = some_element(rng);
-      set_insert(tx, key, element);
+      set_insert(tx, Type::or_set, key, element);
       return Promise{.kind = Promise::Kind::contains, .key = key, .element = element};
     }
     case 8:
     case 9:
     case 10: {
       const std::string element = some_element(rng);
-      set_erase(tx, key, element);
+      set_erase(tx, Type::or_set, key, element);
       return Promise{.kind = Promise::Kind::contains_not, .key = key, .element = element};
     }
     case 11:
@@ -84,7 +82,40 @@ Promise write(Transaction& tx, const OperationLimits& limits, Rng& rng) {
       map_remove(tx, key, some_field(rng));
       return {};
     case 17:
-      erase_key(tx, key);
+      erase_place(tx, key);
+      return {};
+    case 18:
+      set_insert(tx, Type::g_set, key, some_element(rng));
+      return {};
+    case 19: {
+      const std::string element = some_element(rng);
+      set_insert(tx, Type::rw_set, key, element);
+      if (rng.one_in(2)) set_erase(tx, Type::rw_set, key, element);
+      return {};
+    }
+    case 20: {
+      constexpr std::array registers{Type::mv_register, Type::max_register, Type::min_register};
+      mv_set(tx, registers[rng.below(registers.size())], key, some_value(limits, rng));
+      return {};
+    }
+    case 21: {
+      const Type flag = rng.one_in(2) ? Type::ew_flag : Type::dw_flag;
+      rng.one_in(2) ? flag_enable(tx, flag, key) : flag_disable(tx, flag, key);
+      return {};
+    }
+    case 22:
+      bounded_add(tx, "bounded", 3);
+      bounded_spend(tx, "bounded", static_cast<std::int64_t>(rng.between(1, 3)));
+      return {};
+    case 23: {
+      const std::string child = child_path(key, Type::or_map, some_field(rng));
+      counter_add(tx, Type::pn_counter, Place::at(child), 1);
+      map_set(tx, Place::at(child_path(Place::at(child), Type::or_map, "deep")), some_field(rng),
+              some_value(limits, rng));
+      return {};
+    }
+    case 24:
+      erase_place(tx, Place::at(child_path(key, Type::or_map, some_field(rng))));
       return {};
     default: {
       const auto slot = tx.open(leaf_key(key, made_up_type, some_field(rng)));
@@ -103,9 +134,11 @@ Finding check_promise(const Promise& promise, const EngineReader& reader) {
     case Promise::Kind::none:
       return {};
     case Promise::Kind::contains:
-      return set_contains(reader, promise.key, promise.element) ? Finding() : "an own insert isn't read";
+      return set_contains(reader, Type::or_set, promise.key, promise.element) ? Finding()
+                                                                              : "an own insert isn't read";
     case Promise::Kind::contains_not:
-      return set_contains(reader, promise.key, promise.element) ? "an own removal isn't read" : Finding();
+      return set_contains(reader, Type::or_set, promise.key, promise.element) ? "an own removal isn't read"
+                                                                              : Finding();
     case Promise::Kind::counts:
       return counter_total(reader, Type::pn_counter, promise.key).total == promise.total
                  ? Finding()

@@ -26,9 +26,13 @@ class EngineReader {
   }
   template <class Visit>
   void scan(std::string_view prefix, Visit&& visit) const {
+    scan_from(prefix, prefix, visit);
+  }
+  template <class Visit>
+  void scan_from(std::string_view prefix, std::string_view from, Visit&& visit) const {
     std::vector<LiveDotView> live;
     const auto read =
-        engine_.scan(keyspace_, prefix, [&](std::string_view leaf, std::string_view value) -> bool {
+        engine_.scan(keyspace_, from, [&](std::string_view leaf, std::string_view value) -> bool {
           if (!leaf.starts_with(prefix)) return false;
           live.clear();
           engine_.for_each_live(keyspace_, value, [&](const LiveDotView& dot) { live.push_back(dot); });

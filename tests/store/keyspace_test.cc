@@ -191,45 +191,36 @@ TEST_F(KeyspaceTest, EveryTypeHasItsDoor) {
 }
 
 // A type of a user's own: a set of words, kept in lower case.
-struct Words {};
-class WordsWriter {
- public:
-  WordsWriter(Transaction& transaction, std::string_view key) : transaction_(transaction), key_(key) {}
-  void insert(std::string word) {
-    for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    set_insert(transaction_, key_, Value(std::move(word)).to_bytes());
-  }
+struct Words {
+  template <class Home>
+  class View {
+   public:
+    explicit View(Home home) : home_(std::move(home)) {}
+    typename Home::template Answer<std::size_t> count() const {
+      return home_.look([](auto& reader, Place place) {
+        std::size_t count = 0;
+        set_for_each(reader, Type::or_set, place, [&count](std::string_view) { return ++count, true; });
+        return count;
+      });
+    }
 
- private:
-  Transaction& transaction_;
-  std::string_view key_;
+   private:
+    Home home_;
+  };
+  template <LeafAccess A>
+  class Writer {
+   public:
+    Writer(A& access, Place place) : access_(access), place_(place) {}
+    void insert(std::string word) {
+      for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      set_insert(access_, Type::or_set, place_, Value(std::move(word)).to_bytes());
+    }
+
+   private:
+    A& access_;
+    Place place_;
+  };
 };
-class WordsView {
- public:
-  WordsView(Keyspace keyspace, std::string key) : keyspace_(std::move(keyspace)), key_(std::move(key)) {}
-  Result<std::size_t> count() const {
-    std::size_t count = 0;
-    const auto read = keyspace_.read([&](Reader& reader) {
-      set_for_each(reader, key_, [&count](std::string_view) { return ++count, true; });
-    });
-    if (!read) return tl::unexpected(read.error());
-    return count;
-  }
-
- private:
-  Keyspace keyspace_;
-  std::string key_;
-};
-
-}  // namespace
-
-template <>
-struct Door<Words> {
-  using Writer = WordsWriter;
-  using View = WordsView;
-};
-
-namespace {
 
 TEST_F(KeyspaceTest, UsersTypesComeThroughTheSameDoor) {
   must(shop.update([](Update& tx) {

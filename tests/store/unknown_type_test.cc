@@ -10,28 +10,21 @@ using ::testing::Pair;
 constexpr Type newer{77};
 
 // What newer code would write: leaves two elements deep.
-struct Newer {};
-class NewerWriter {
- public:
-  NewerWriter(Transaction& transaction, std::string_view key) : transaction_(transaction), key_(key) {}
-  void put(const std::string& element) {
-    const LeafPath path{std::string(key_), {{newer, element}, {Type::or_set, "inner"}}};
-    transaction_.put(transaction_.open(leaf_key(path)), 0, "payload");
-  }
+struct Newer {
+  template <LeafAccess A>
+  class Writer {
+   public:
+    Writer(A& access, Place place) : access_(access), place_(place) {}
+    void put(const std::string& element) {
+      const std::string above = child_path(place_, newer, element);
+      access_.put(access_.open(leaf_key(Place::at(above), Type::or_set, "inner")), 0, "payload");
+    }
 
- private:
-  Transaction& transaction_;
-  std::string_view key_;
+   private:
+    A& access_;
+    Place place_;
+  };
 };
-
-}  // namespace
-
-template <>
-struct Door<Newer> {
-  using Writer = NewerWriter;
-};
-
-namespace {
 
 TEST(UnknownType, IsKeptListedAndForwardedButNotErased) {
   TestClock clock;

@@ -1,0 +1,213 @@
+// The catalogue in keyspaces: nested maps, registers, flags, remove-wins sets and
+// bounded counters, written, read, watched, exported, gossiped.
+#include "tests/store/harness.h"
+
+namespace syncline {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+// An event in one line: "key/path/element type before->after".
+std::string text(const Event& event) {
+  const auto shown = [](const std::optional<Value>& value) -> std::string {
+    if (!value) return "-";
+    if (value->boolean() != nullptr) return *value->boolean() ? "true" : "false";
+    if (value->integer() != nullptr) return std::to_string(*value->integer());
+    return value->text() != nullptr ? *value->text() : "?";
+  };
+  std::string line = event.key;
+  for (const std::string& name : event.path) line += "/" + name;
+  if (shape_of(event.type) == Shape::fields || shape_of(event.type) == Shape::children)
+    line += "/" + event.element;
+  return line + " " + type_name(event.type) + " " + shown(event.before) + "->" + shown(event.after);
+}
+
+class CatalogueTest : public ::testing::Test {
+ protected:
+  Subscription note(Keyspace keyspace) {
+    return keyspace.watch("", [this](const Event& event) { seen.push_back(text(event)); });
+  }
+  std::vector<std::string> take() { return std::exchange(seen, {}); }
+
+  TestClock clock;
+  std::vector<std::string> seen;
+  Replica ada_replica = open_replica(clock, 1);
+  Replica bob_replica = open_replica(clock, 2);
+  Keyspace ada = ada_replica.keyspace("shop");
+  Keyspace bob = bob_replica.keyspace("shop");
+  Wire wire{clock, ada_replica, bob_replica};
+};
+
+TEST_F(CatalogueTest, ConcurrentWritesUnderOnePathMeetInOneChild) {
+  must(ada.update([](Update& tx) {
+    tx.at<OrMap>("user/1").at<OrMap>("address").at<LwwRegister<Value>>("city").set("Ghent");
+  }));
+  must(bob.update([](Update& tx) {
+    auto user = tx.at<OrMap>("user/1");
+    user.at<OrMap>("address").at<LwwRegister<Value>>("street").set("Veldstraat");
+    user.at<PnCounter>("logins").add(2);
+    EXPECT_EQ(user.at<PnCounter>("logins").total(), 2);
+    EXPECT_THAT(user.children(),
+                ElementsAre(Pair("address", Type::or_map), Pair("logins", Type::pn_counter)));
+  }));
+  ASSERT_TRUE(wire.sync());
+  const std::string json = R"({"user/1":{"address":{"city":"Ghent","street":"Veldstraat"},"logins":2}})";
+  EXPECT_EQ(must(ada.to_json()), json);
+  EXPECT_EQ(must(bob.to_json()), json);
+  const auto user = ada.at<OrMap>("user/1");
+  EXPECT_EQ(must(user.at<OrMap>("address").at<LwwRegister<Value>>("city").get()), Value("Ghent"));
+  EXPECT_TRUE(must(user.contains("logins")));
+  EXPECT_EQ(must(user.at<PnCounter>("logins").total()), 2);
+}
+
+TEST_F(CatalogueTest, ErasingANameLeavesWhatRanBesideIt) {
+  must(ada.update([](Update& tx) {
+    auto posts = tx.at<OrMap>("blog").at<OrMap>("posts").at<OrMap>("1");
+    posts.at<PnCounter>("likes").add(5);
+    posts.at<OrSet<Value>>("tags").insert("old");
+  }));
+  ASSERT_TRUE(wire.sync());
+  must(ada.update([](Update& tx) { EXPECT_TRUE(tx.at<OrMap>("blog").at<OrMap>("posts").erase("1")); }));
+  EXPECT_EQ(must(ada.to_json()), "{}");
+  std::vector<std::string> keys;
+  must(ada.for_each_key("", [&](std::string_view key, Type) { return keys.emplace_back(key), true; }));
+  EXPECT_THAT(keys, IsEmpty());
+  must(bob.update([](Update& tx) {
+    tx.at<OrMap>("blog").at<OrMap>("posts").at<OrMap>("1").at<PnCounter>("likes").add(2);
+  }));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(must(ada.to_json()), R"({"blog":{"posts":{"1":{"likes":2}}}})");
+  EXPECT_EQ(must(bob.to_json()), must(ada.to_json()));
+  EXPECT_EQ(ada.digests(), bob.digests());
+}
+
+TEST_F(CatalogueTest, JsonHasAShapeForEachType) {
+  must(ada.update([](Update& tx) {
+    tx.at<BoundedCounter>("bounded").add(3);
+    tx.at<DwFlag>("dw").enable();
+    tx.at<DwFlag>("dw off").disable();
+    tx.at<EwFlag>("ew").enable();
+    tx.at<GMap>("g").at<GSet<Value>>("set").insert(1);
+    tx.at<MaxRegister<Value>>("max").set(2);
+    tx.at<MinRegister<Value>>("min").set(3);
+    tx.at<MvRegister<Value>>("mv").set("x");
+    tx.at<RwSet<Value>>("rw").insert("a");
+    tx.at<RwSet<Value>>("rw").erase("b");
+    tx.at<OrMap>("two").at<EwFlag>("x").enable();
+    tx.at<OrMap>("two").at<MaxRegister<Value>>("x").set(1);
+  }));
+  EXPECT_EQ(must(ada.to_json()),
+            R"({"bounded":3,"dw":true,"ew":true,"g":{"set":[1]},"max":2,"min":3,"mv":["x"],)"
+            R"("rw":["a"],"two":{"x":{"$types":{"ew_flag":true,"max_register":1}}}})");
+}
+
+TEST_F(CatalogueTest, WatchersHearWhatChangedOfEachTypeAndNoMore) {
+  const auto hers = note(ada);
+  must(ada.update([](Update& tx) {
+    tx.at<BoundedCounter>("b").add(3);
+    tx.at<DwFlag>("dw").disable();
+    tx.at<EwFlag>("ew").enable();
+    tx.at<MaxRegister<Value>>("max").set(2);
+    tx.at<MvRegister<Value>>("mv").set("x");
+    tx.at<RwSet<Value>>("rw").insert("a");
+    tx.at<RwSet<Value>>("rw").erase("b");
+  }));
+  EXPECT_THAT(take(), ElementsAre("b bounded_counter -->3", "ew ew_flag -->true", "max max_register -->2",
+                                  "mv mv_register -->x", "rw rw_set -->a"));
+  must(ada.update([](Update& tx) {
+    tx.at<BoundedCounter>("b").spend(1);
+    tx.at<EwFlag>("ew").disable();
+    tx.at<MaxRegister<Value>>("max").set(1);
+    tx.at<MvRegister<Value>>("mv").set("y");
+    tx.at<RwSet<Value>>("rw").insert("a");
+    tx.at<RwSet<Value>>("rw").erase("b");
+  }));
+  EXPECT_THAT(take(), ElementsAre("b bounded_counter 3->2", "ew ew_flag true->-", "mv mv_register x->-",
+                                  "mv mv_register -->y"));
+}
+
+TEST_F(CatalogueTest, WatchersHearOfChildrenThatCameAndWentBeforeWhatIsUnderThem) {
+  const auto his = note(bob);
+  must(ada.update([](Update& tx) {
+    auto address = tx.at<OrMap>("user").at<OrMap>("address");
+    address.at<LwwRegister<Value>>("city").set("Ghent");
+    address.at<LwwMap<Value>>("more").set("zip", 9000);
+  }));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_THAT(take(),
+              ElementsAre("user/address or_map -->true", "user/address/city or_map -->true",
+                          "user/address/city lww_register -->Ghent", "user/address/more or_map -->true",
+                          "user/address/more/zip lww_map -->9000"));
+  must(ada.update([](Update& tx) {
+    tx.at<OrMap>("user").at<OrMap>("address").at<LwwRegister<Value>>("city").set("Gent");
+  }));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_THAT(take(), ElementsAre("user/address/city lww_register Ghent->Gent"));
+  must(ada.update([](Update& tx) { tx.at<OrMap>("user").erase("address"); }));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_THAT(take(),
+              ElementsAre("user/address or_map true->-", "user/address/city or_map true->-",
+                          "user/address/city lww_register Gent->-", "user/address/more or_map true->-",
+                          "user/address/more/zip lww_map 9000->-"));
+}
+
+TEST_F(CatalogueTest, TwoReplicasCutOffNeverSpendMoreThanThereIs) {
+  must(ada.update([](Update& tx) { tx.at<BoundedCounter>("seats").add(5); }));
+  must(bob.update([](Update& tx) { tx.counter("warm up").add(1); }));
+  const ActorId bobs = *bob.actor();
+  must(ada.update([&](Update& tx) { tx.at<BoundedCounter>("seats").give(bobs, 2); }));
+  ASSERT_TRUE(wire.sync());
+  const auto sell = [](Keyspace keyspace) {
+    std::size_t sold = 0;
+    while (keyspace.update([](Update& tx) { tx.at<BoundedCounter>("seats").spend(1); })) ++sold;
+    return sold;
+  };
+  EXPECT_EQ(sell(ada), 3U);
+  EXPECT_EQ(sell(bob), 2U);
+  const auto refused = bob.update([](Update& tx) { tx.at<BoundedCounter>("seats").spend(1); });
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::no_rights);
+  EXPECT_THAT(refused.error().detail, HasSubstr("0 held here, 3 by " + to_string(*ada.actor())));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(must(ada.at<BoundedCounter>("seats").total()), 0);
+  EXPECT_THAT(must(bob.at<BoundedCounter>("seats").holdings()), IsEmpty());
+  EXPECT_EQ(must(bob.at<BoundedCounter>("seats").available(bobs)), 0);
+}
+
+TEST_F(CatalogueTest, ABoundedCounterCannotBeErasedNorWhatIsAboveIt) {
+  must(ada.update([](Update& tx) {
+    tx.at<OrMap>("shop").at<OrMap>("apples").at<BoundedCounter>("stock").add(1);
+    tx.reg("other").set(1);
+  }));
+  const auto before = ada.digests();
+  EXPECT_EQ(code_of(ada.update([](Update& tx) { tx.erase("shop"); })), "wrong_type");
+  EXPECT_EQ(code_of(ada.update([](Update& tx) {
+              tx.erase("other");
+              tx.at<OrMap>("shop").erase("apples");
+            })),
+            "wrong_type");
+  EXPECT_EQ(ada.digests(), before);
+}
+
+TEST_F(CatalogueTest, CollectingMarkersIsAnOrdinaryChangeThatNoReaderNotices) {
+  const auto his = note(bob);
+  must(ada.update([](Update& tx) {
+    tx.at<RwSet<Value>>("s").insert("x");
+    tx.at<RwSet<Value>>("s").insert("y");
+  }));
+  must(ada.update([](Update& tx) { tx.at<RwSet<Value>>("s").erase("x"); }));
+  ASSERT_TRUE(wire.sync());
+  take();
+  const Version stable = bob.version();  // Of two members, what both have.
+  must(ada.update([&](Update& tx) { EXPECT_EQ(tx.at<RwSet<Value>>("s").collect(stable), 1U); }));
+  ASSERT_TRUE(wire.sync());
+  EXPECT_THAT(take(), IsEmpty());
+  EXPECT_EQ(must(bob.to_json()), R"({"s":["y"]})");
+  EXPECT_EQ(ada.digests(), bob.digests());
+}
+
+}  // namespace
+}  // namespace syncline
