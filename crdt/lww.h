@@ -78,18 +78,14 @@ class BasicFieldsView {
     });
   }
   // visit(std::string_view field, const T& value) for fields that aren't below
-  // `from`, in byte order, until it returns false. Returns how many it was called for.
+  // `from`, in byte order, until it returns false.
   template <class Visit>
-  typename Home::template Answer<std::size_t> for_each(std::string_view from, Visit&& visit) const {
+  typename Home::template Answer<void> for_each(std::string_view from, Visit&& visit) const {
     return home_.look([&](auto& reader, Place place) {
-      std::size_t visited = 0;
-      map_for_each(reader, place, from, [&](std::string_view field, const Value& value) -> bool {
+      map_for_each(reader, place, from, [&visit](std::string_view field, const Value& value) -> bool {
         const std::optional<T> object = ValueTraits<T>::from_value(value);
-        if (!object) return true;
-        ++visited;
-        return visit(field, *object);
+        return !object || visit(field, *object);
       });
-      return visited;
     });
   }
 

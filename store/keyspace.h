@@ -144,11 +144,15 @@ class KeyspaceHome {
   // What fn(Reader&, Place) answers of this moment, or why it can't be told.
   template <class Fn>
   auto look(Fn&& fn) const -> Result<std::invoke_result_t<Fn, Reader&, Place>> {
-    std::optional<std::invoke_result_t<Fn, Reader&, Place>> answer;
-    const Result<void> read =
-        keyspace_.read([&](Reader& reader) { answer.emplace(fn(reader, Place::at(path_))); });
-    if (!read) return tl::unexpected<Error>(read.error());
-    return std::move(*answer);
+    if constexpr (std::is_void_v<std::invoke_result_t<Fn, Reader&, Place>>) {
+      return keyspace_.read([&](Reader& reader) { fn(reader, Place::at(path_)); });
+    } else {
+      std::optional<std::invoke_result_t<Fn, Reader&, Place>> answer;
+      const Result<void> read =
+          keyspace_.read([&](Reader& reader) { answer.emplace(fn(reader, Place::at(path_))); });
+      if (!read) return tl::unexpected<Error>(read.error());
+      return std::move(*answer);
+    }
   }
   KeyspaceHome below(Type map, std::string_view name) const {
     return {keyspace_, Place::at(child_path(Place::at(path_), map, name))};

@@ -106,8 +106,9 @@ syncline::Result<void> read_key(const Keyspace& keyspace, const std::string& key
       if (*value) out.registers[key] = (*value)->to_bytes();
       return {};
     }
+    default:
+      return {};  // Not written here.
   }
-  return {};
 }
 
 syncline::Result<Contents> read_all(const Keyspace& keyspace) {

@@ -28,8 +28,9 @@ const char* name_of(Type type) {
       return "register";
     case Type::lww_map:
       return "map";
+    default:
+      return "of a type that this program doesn't show";
   }
-  return "of a type that only newer code knows";
 }
 
 const char* name_of(PeerState::State state) {
@@ -213,8 +214,9 @@ Result<std::string> Shell::content(const std::string& key, Type type) const {
       if (!value) return tl::unexpected(value.error());
       return *value ? shown(**value) : "nothing";
     }
+    default:
+      return "?";
   }
-  return "?";
 }
 
 void Shell::peers(const Words&) {

@@ -34,9 +34,9 @@ std::string read(const std::filesystem::path& path) {
 std::map<std::string, std::string> pages() {
   std::map<std::string, std::string> pages;
   for (const char* name : {"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}) pages[name] = read(root() / name);
-  for (const auto& entry : std::filesystem::directory_iterator(root() / "docs")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root() / "docs")) {
     if (entry.path().extension() != ".md") continue;
-    pages["docs/" + entry.path().filename().string()] = read(entry.path());
+    pages[entry.path().lexically_relative(root()).generic_string()] = read(entry.path());
   }
   return pages;
 }

@@ -1,0 +1,51 @@
+#include "demos/stories/meeting.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+namespace stories {
+namespace {
+
+using syncline::Replica;
+
+bool all_so = true;
+
+// Carries what one side has to say to the other. False when there was nothing.
+bool carry(Replica::Link& from, Replica::Link& to) {
+  bool any = false;
+  while (const auto frame = from.send()) any = to.receive(*frame).has_value();
+  return any;
+}
+
+}  // namespace
+
+void give_up(const syncline::Error& error) {
+  std::fprintf(stderr, "%s\n", to_string(error).c_str());
+  std::exit(2);
+}
+
+Replica open() { return must(Replica::open()); }
+
+void meet(Replica& a, Replica& b) {
+  const auto to_b = a.connect({}, {});
+  const auto to_a = b.connect({}, {});
+  while (!to_b->in_sync() || !to_a->in_sync()) {
+    while (carry(*to_b, *to_a) || carry(*to_a, *to_b)) continue;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    to_b->run();  // Timers: who waits for something asks for it when its time has come.
+    to_a->run();
+  }
+}
+
+void say(const char* text) { std::printf("%s\n", text); }
+
+void check(bool is_so, const char* why) {
+  std::printf("  %s %s\n", is_so ? "right:" : "WRONG:", why);
+  all_so = all_so && is_so;
+}
+
+int outcome() { return all_so ? 0 : 1; }
+
+}  // namespace stories

@@ -1,0 +1,29 @@
+// Two replicas that meet: what a network would carry changes hands.
+#pragma once
+
+#include <syncline/store.h>
+
+namespace stories {
+
+// Ends the program with a line that says what failed.
+[[noreturn]] void give_up(const syncline::Error& error);
+
+// What a call answered, or the end.
+template <class T>
+T must(syncline::Result<T> result) {
+  if (!result) give_up(result.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// A replica in memory.
+syncline::Replica open();
+// Lets the two talk until each found the other equal.
+void meet(syncline::Replica& a, syncline::Replica& b);
+
+// One line of the story, and a check of it: prints `text`, and "  WRONG" if it isn't so.
+void say(const char* text);
+void check(bool is_so, const char* why);
+// The exit status: 0 if all that was checked is so.
+int outcome();
+
+}  // namespace stories
