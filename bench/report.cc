@@ -201,6 +201,30 @@ void print_w2(const Records& records, Table& table) {
     table.plain("W2: memory of the log, per entry, B", fmt::format("{:.0f}", *log));
 }
 
+// The further types against what does the same job without replication.
+void print_w5(const Records& records, Table& table) {
+  const auto against = [&](const char* what, const char* phase, double target) {
+    const Query ours{"w5", phase};
+    const Query floor{"w5", phase, "floor"};
+    const auto of_floor = records.ratio(ours, floor, rate);
+    if (!of_floor) return;
+    table.row(fmt::format("W5: {}", what), of_floor,
+              fmt::format("{:.2f} ({:.2f} M/s; floor {:.2f})", *of_floor,
+                          records.measure(ours, rate).value_or(0) / 1e6,
+                          records.measure(floor, rate).value_or(0) / 1e6),
+              target, Better::higher);
+  };
+  against("nested maps, 1 M fields at depth 4, of btree_map's insert rate", "nested_insert", 0.6);
+  against("OrSet, 1 M elements: add, of btree_set's rate", "set_add", 0.9);
+  against("the same: remove", "set_remove", 0.9);
+  against("the same: contains", "set_contains", 0.9);
+  against("MvRegister, 1 M writes to 1,000 keys, of assigning into a btree_map", "register_mv", 0.5);
+  against("LwwRegister, the same", "register_lww", 0.5);
+  against("BoundedCounter: spend, of a PnCounter's add", "bounded_spend", 0.5);
+  table.value("W5: memory of an OrSet of 16-byte elements, each, log cut, B", {"w5", "set_memory"},
+              of("bytes_op"), 194.4, Better::lower, "{:.0f}");
+}
+
 void print_table(const Records& records) {
   Table table(records);
   const auto in_millions = [](const nlohmann::json& record) { return rate(record) / 1e6; };
@@ -230,6 +254,7 @@ void print_table(const Records& records) {
   table.value(
       "W4: MB sent", total, [](const nlohmann::json& record) { return field(record, "bytes") / 1e6; }, 5.59,
       Better::lower);
+  print_w5(records, table);
   table.value("Two nodes over loopback, of a raw echo's rate", {"net", "ratio"}, of("ratio"), 0.2,
               Better::higher);
   table.summary();

@@ -44,6 +44,8 @@ constexpr Command commands[] = {
     {"w2-deltas", 100'000, run_w2_deltas},
     {"w3", 100'000, run_w3},
     {"w4", 10'000, run_w4},
+    {"w5", 1'000'000, run_w5},
+    {"w5-memory", 1'000'000, run_w5_memory},
 };
 
 int usage() {

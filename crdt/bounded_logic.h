@@ -139,7 +139,7 @@ inline std::int64_t clamp(Wide wide) {
 }
 
 // The refusal of a spend or gift: who holds what is lacking, most first.
-inline Error lacking(const Reading& reading, const ActorId& self, std::int64_t by) {
+inline Error lacking(const char* operation, const Reading& reading, const ActorId& self, std::int64_t by) {
   constexpr std::size_t told_max = 4;
   std::vector<std::pair<Wide, ActorId>> others;
   for (const auto& [actor, rights] : reading.held) {
@@ -147,7 +147,7 @@ inline Error lacking(const Reading& reading, const ActorId& self, std::int64_t b
   }
   std::sort(others.begin(), others.end());
   const auto mine = reading.held.find(self);
-  std::string text = "a bounded counter: " + std::to_string(by) + " asked for, " +
+  std::string text = std::string(operation) + ": " + std::to_string(by) + " asked for, " +
                      std::to_string(mine == reading.held.end() ? 0 : clamp(mine->second)) + " held here";
   for (std::size_t i = 0; i < others.size() && i < told_max; ++i)
     text += ", " + std::to_string(clamp(-others[i].first)) + " by " + to_string(others[i].second);
@@ -155,11 +155,12 @@ inline Error lacking(const Reading& reading, const ActorId& self, std::int64_t b
   return Error{Errc::no_rights, std::move(text)};
 }
 
-// Adds to one of the totals in the leaf of `slot`; false, and the change fails, above 64 bits.
+// Adds to a total; false, and the change fails, above 64 bits.
 template <LeafAccess A>
-bool raise(A& access, std::uint64_t& total, std::uint64_t by) {
+bool raise(A& access, const char* operation, std::uint64_t& total, std::uint64_t by) {
   if (total > ~std::uint64_t{0} - by) {
-    access.fail(Error{Errc::overflow, "a bounded counter's total would pass 64 bits"});
+    access.fail(
+        Error{Errc::overflow, std::string(operation) + ": a bounded counter's total would pass 64 bits"});
     return false;
   }
   total += by;
@@ -201,12 +202,12 @@ class OwnLeaf {
 
 // Adds to the total in a leaf between two actors, which `self` alone writes.
 template <LeafAccess A>
-bool raise_between(A& access, Place place, const std::string& at, std::uint64_t by) {
+bool raise_between(A& access, const char* operation, Place place, const std::string& at, std::uint64_t by) {
   const auto slot = access.open(build_leaf_key(access.key_buffer(), place, Type::bounded_counter, at));
   Newest newest{access.self(), 0, {}};
   access.for_each_live(slot, [&newest](const LiveDotView& dot) { newest.see(dot); });
   std::uint64_t total = total_from(newest.bytes).value_or(0);
-  if (!raise(access, total, by)) return false;
+  if (!raise(access, operation, total, by)) return false;
   std::string& bytes = access.key_buffer();
   bytes.clear();
   put_varint(bytes, total);
@@ -216,20 +217,20 @@ bool raise_between(A& access, Place place, const std::string& at, std::uint64_t 
 
 // Whether the writing actor holds `by`; if not, the change fails.
 template <LeafAccess A>
-bool check_rights(A& access, Place place, const OwnLeaf<A>& own, std::int64_t by) {
+bool check_rights(A& access, const char* operation, Place place, const OwnLeaf<A>& own, std::int64_t by) {
   // Mostly what one added oneself is enough: then only the first write of a change reads it all.
   if (own.is_pending() && own.left() >= by) return true;
   const Reading reading = read(access, place);
   const auto mine = reading.held.find(access.self());
   if (mine != reading.held.end() && mine->second >= by) return true;
-  access.fail(lacking(reading, access.self(), by));
+  access.fail(lacking(operation, reading, access.self(), by));
   return false;
 }
 
 template <LeafAccess A>
-bool check_positive(A& access, std::int64_t by) {
+bool check_positive(A& access, const char* operation, std::int64_t by) {
   if (by > 0) return true;
-  if (by < 0) access.fail(Error{Errc::invalid_argument, "a bounded counter: an amount below zero"});
+  if (by < 0) access.fail(Error{Errc::invalid_argument, std::string(operation) + ": an amount below zero"});
   return false;
 }
 
@@ -238,9 +239,9 @@ bool check_positive(A& access, std::int64_t by) {
 // Adds `by` (0 changes nothing), and as many rights of the writing actor. O(1) leaves.
 template <LeafAccess A>
 bool bounded_add(A& access, Place place, std::int64_t by) {
-  if (!bounded::check_positive(access, by)) return false;
+  if (!bounded::check_positive(access, "add", by)) return false;
   bounded::OwnLeaf<A> own(access, place);
-  if (!bounded::raise(access, own.totals.added, static_cast<std::uint64_t>(by))) return false;
+  if (!bounded::raise(access, "add", own.totals.added, static_cast<std::uint64_t>(by))) return false;
   own.write();
   return true;
 }
@@ -248,10 +249,10 @@ bool bounded_add(A& access, Place place, std::int64_t by) {
 // Takes `by` away. Fails with `no_rights` unless the writing actor holds as many rights.
 template <LeafAccess A>
 bool bounded_spend(A& access, Place place, std::int64_t by) {
-  if (!bounded::check_positive(access, by)) return false;
+  if (!bounded::check_positive(access, "spend", by)) return false;
   bounded::OwnLeaf<A> own(access, place);
-  if (!bounded::check_rights(access, place, own, by)) return false;
-  if (!bounded::raise(access, own.totals.spent, static_cast<std::uint64_t>(by))) return false;
+  if (!bounded::check_rights(access, "spend", place, own, by)) return false;
+  if (!bounded::raise(access, "spend", own.totals.spent, static_cast<std::uint64_t>(by))) return false;
   own.write();
   return true;
 }
@@ -260,14 +261,14 @@ bool bounded_spend(A& access, Place place, std::int64_t by) {
 template <LeafAccess A>
 bool bounded_give(A& access, Place place, const ActorId& to, std::int64_t by) {
   using namespace bounded;
-  if (!check_positive(access, by)) return false;
+  if (!check_positive(access, "give", by)) return false;
   const ActorId self = access.self();
   if (to == self) return false;
   OwnLeaf<A> own(access, place);
-  if (!check_rights(access, place, own, by)) return false;
+  if (!check_rights(access, "give", place, own, by)) return false;
   const auto amount = static_cast<std::uint64_t>(by);
-  if (!raise(access, own.totals.given, amount)) return false;
-  if (!raise_between(access, place, element(gift_mark, to, &self), amount)) return false;
+  if (!raise(access, "give", own.totals.given, amount)) return false;
+  if (!raise_between(access, "give", place, element(gift_mark, to, &self), amount)) return false;
   own.write();
   return true;
 }
@@ -282,7 +283,8 @@ std::int64_t bounded_take_over(A& access, Place place, const ActorId& lost) {
   const auto held = reading.held.find(lost);
   if (lost == self || held == reading.held.end() || held->second <= 0) return 0;
   const std::int64_t rights = clamp(held->second);
-  return raise_between(access, place, element(takeover_mark, self, &lost), static_cast<std::uint64_t>(rights))
+  return raise_between(access, "take_over", place, element(takeover_mark, self, &lost),
+                       static_cast<std::uint64_t>(rights))
              ? rights
              : 0;
 }

@@ -37,6 +37,8 @@ const char* name(Errc code) noexcept {
       return "version_too_old";
     case Errc::network:
       return "network";
+    case Errc::aborted:
+      return "aborted";
     case Errc::closed:
       return "closed";
     case Errc::disk_full:

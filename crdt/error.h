@@ -27,6 +27,7 @@ enum class Errc {
   timeout,           // The wait ended first. What was waited for may still happen.
   version_too_old,   // The log no longer reaches back so far. Iterate anew.
   network,           // A socket or a name failed; the detail has the reason. Data is untouched.
+  aborted,           // The update's own function gave up. Nothing changed.
   closed,            // The object was closed or stopped. Nothing changed.
   disk_full,         // No room for the commit, which was undone. Reads go on; make room and write again.
 };

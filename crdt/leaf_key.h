@@ -20,7 +20,8 @@
 namespace syncline {
 
 // What a leaf belongs to. Numbers are part of the formats on wire and disk and
-// never change. Peers keep and forward leaves of types they don't know.
+// never change. Peers keep and forward leaves of types they don't know. Numbers from 128 on are
+// left to types of programs.
 enum class Type : std::uint8_t {
   g_counter = 1,
   pn_counter = 2,

@@ -24,7 +24,7 @@ template <LeafAccess A>
 bool lww_put(A& access, std::string_view leaf, const Value& value,
              std::optional<std::uint64_t> timestamp = std::nullopt) {
   if (timestamp && *timestamp >= Hlc::stamp_max) {
-    access.fail(Error{Errc::invalid_argument, "timestamps of callers must be below 2^62"});
+    access.fail(Error{Errc::invalid_argument, "set: timestamps of callers must be below 2^62"});
     return false;
   }
   const auto slot = access.open(leaf);

@@ -73,6 +73,15 @@ inline std::string type_name(Type type) {
   return is_known(type) ? names[number - 1] : "type_" + std::to_string(number);
 }
 
+// The type of that name, if it is known here.
+inline std::optional<Type> type_of_name(std::string_view name) {
+  for (unsigned number = 1; is_known(Type{static_cast<std::uint8_t>(number)}); ++number) {
+    const Type type{static_cast<std::uint8_t>(number)};
+    if (type_name(type) == name) return type;
+  }
+  return std::nullopt;
+}
+
 // What a leaf of a leafwise type shows: the value of a register, a flag that is
 // on, an element, a field's value; several only for concurrent writes to an MvRegister.
 inline std::vector<Value> leaf_reading(Type type, std::string_view element,

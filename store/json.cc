@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "crdt/reading.h"
+#include "crdt/assigning.h"
 #include "store/leaf_group.h"
 #include "store/replica_state.h"
 
@@ -68,18 +68,18 @@ Json value_to_json(const Value& value) {
   return nullptr;
 }
 
-Json object_to_json(Reader& reader, Place place, Type type);
+Json object_to_json(Reader& reader, Place place, Type type, JsonTypes types);
 
 // What is at one name: an object, or several of different types side by side.
-void add_object(Json& place, bool alone, Type type, Json object) {
-  if (alone && is_known(type)) {
+void add_object(Json& place, bool alone, JsonTypes types, Type type, Json object) {
+  if (alone && is_known(type) && types == JsonTypes::where_needed) {
     place = std::move(object);
   } else {
     place["$types"][type_name(type)] = std::move(object);
   }
 }
 
-Json children_to_json(Reader& reader, Place map, Type map_type) {
+Json children_to_json(Reader& reader, Place map, Type map_type, JsonTypes types) {
   std::vector<std::pair<std::string, Type>> children;
   for_each_child(reader, map, map_type, {}, [&children](std::string_view name, Type type) {
     children.emplace_back(name, type);
@@ -91,12 +91,13 @@ Json children_to_json(Reader& reader, Place map, Type map_type) {
     const bool alone = (i == 0 || children[i - 1].first != name) &&
                        (i + 1 == children.size() || children[i + 1].first != name);
     const std::string path = child_path(map, map_type, name);
-    add_object(all[member_name(name)], alone, type, object_to_json(reader, Place::at(path), type));
+    add_object(all[member_name(name)], alone, types, type,
+               object_to_json(reader, Place::at(path), type, types));
   }
   return all;
 }
 
-Json object_to_json(Reader& reader, Place place, Type type) {
+Json object_to_json(Reader& reader, Place place, Type type, JsonTypes types) {
   switch (shape_of(type)) {
     case Shape::scalar: {
       const auto value = scalar_reading(reader, place, type);
@@ -119,7 +120,7 @@ Json object_to_json(Reader& reader, Place place, Type type) {
       return fields;
     }
     case Shape::children:
-      return children_to_json(reader, place, type);
+      return children_to_json(reader, place, type, types);
     case Shape::unknown:
       break;
   }
@@ -131,16 +132,155 @@ Json object_to_json(Reader& reader, Place place, Type type) {
   return {{"$leaves", leaves}};
 }
 
+// ---- the way back ----
+
+std::optional<std::string> from_base64(const Json& json) {
+  std::string bytes;
+  if (!json.is_string() || !absl::Base64Unescape(json.get_ref<const std::string&>(), &bytes))
+    return std::nullopt;
+  return bytes;
+}
+
+// A member's name as bytes: the reverse of member_name().
+std::optional<std::string> name_of(const std::string& member) {
+  constexpr std::string_view coded = "$base64:";
+  if (member.starts_with(coded)) return from_base64(member.substr(coded.size()));
+  if (member.starts_with("$$")) return member.substr(1);
+  return member.starts_with('$') ? std::nullopt : std::optional(member);
+}
+
+std::optional<Value> real_from(const Json& json) {
+  if (json == "NaN") return Value(std::nan(""));
+  if (json == "Infinity") return Value(HUGE_VAL);
+  return json == "-Infinity" ? std::optional(Value(-HUGE_VAL)) : std::nullopt;
+}
+
+// The value that `json` stands for, if it is one.
+std::optional<Value> value_from(const Json& json) {
+  if (json.is_null()) return Value();
+  if (json.is_boolean()) return Value(json.get<bool>());
+  if (json.is_number_unsigned() && json.get<std::uint64_t>() >> 63 != 0) return std::nullopt;
+  if (json.is_number_integer()) return Value(json.get<std::int64_t>());
+  if (json.is_number_float()) return Value(json.get<double>());
+  if (json.is_string()) return Value(json.get_ref<const std::string&>());
+  if (!json.is_object() || json.size() != 1) return std::nullopt;
+  const auto member = json.begin();
+  if (member.key() == "$real") return real_from(*member);
+  auto bytes = member.key() == "$base64" || member.key() == "$text" ? from_base64(*member) : std::nullopt;
+  if (!bytes) return std::nullopt;
+  return member.key() == "$text" ? Value(std::move(*bytes)) : Value(Blob{std::move(*bytes)});
+}
+
+// Writes JSON into a change; what can't be written fails it.
+class JsonWriter {
+ public:
+  explicit JsonWriter(Transaction& transaction) : transaction_(transaction) {}
+
+  // The members of an object, each at its place. `path_of(name)` is that place's path.
+  template <class PathOf>
+  void write_members(const Json& json, PathOf&& path_of) {
+    for (const auto& [member, inner] : json.items()) {
+      const auto name = name_of(member);
+      if (!name) return fail("a name that can't be: " + member);
+      const std::string path = path_of(*name);
+      if (path_depth(path) >= leaf_depth_max)
+        return transaction_.fail(Error{Errc::too_large, "write_json: nested too deep"});
+      write(Place::at(path), inner);
+    }
+  }
+
+ private:
+  // Whatever `json` stands for, by the types that are there or, if none fits, the commonest.
+  void write(Place place, const Json& json) {
+    if (json.is_object() && json.size() == 1 && json.begin().key() == "$types") {
+      for (const auto& [name, inner] : json.begin()->items()) {
+        const auto type = type_of_name(name);
+        if (!type) return fail("a type that isn't known here: " + name);
+        write_object(place, *type, inner);
+      }
+    } else if (value_from(json)) {
+      write_object(place, type_there(place, Shape::scalar).value_or(Type::lww_register), json);
+    } else if (json.is_array()) {
+      write_object(place, type_there(place, Shape::elements).value_or(Type::or_set), json);
+    } else if (json.is_object()) {
+      const auto fields = type_there(place, Shape::fields);
+      const auto map = type_there(place, Shape::children);
+      write_object(place, fields && !map ? *fields : map.value_or(Type::or_map), json);
+    } else {
+      fail("a number of more than 64 bits");
+    }
+  }
+
+  void write_object(Place place, Type type, const Json& json) {
+    switch (shape_of(type)) {
+      case Shape::scalar:
+        return with_value(json, [&](const Value& value) { assign_scalar(transaction_, place, type, value); });
+      case Shape::elements:
+        if (!json.is_array()) break;
+        for (const Json& element : json)
+          with_value(element, [&](const Value& value) { assign_element(transaction_, place, type, value); });
+        return;
+      case Shape::fields:
+        if (!json.is_object()) break;
+        for (const auto& [member, inner] : json.items()) write_field(place, member, inner);
+        return;
+      case Shape::children:
+        if (!json.is_object()) break;
+        return write_members(json, [&](const std::string& name) { return child_path(place, type, name); });
+      case Shape::unknown:
+        break;
+    }
+    fail("JSON that doesn't fit a " + type_name(type));
+  }
+
+  void write_field(Place place, const std::string& member, const Json& json) {
+    const auto field = name_of(member);
+    if (!field) return fail("a name that can't be: " + member);
+    with_value(json, [&](const Value& value) {
+      if (map_get(transaction_, place, *field) != value) map_set(transaction_, place, *field, value);
+    });
+  }
+
+  template <class Fn>
+  void with_value(const Json& json, Fn&& fn) {
+    if (const auto value = value_from(json)) return fn(*value);
+    fail("JSON where a value must be");
+  }
+
+  std::optional<Type> type_there(Place place, Shape shape) {
+    for (std::uint8_t number = 1; is_known(Type{number}); ++number) {
+      if (shape_of(Type{number}) == shape && object_exists(transaction_, place, Type{number}))
+        return Type{number};
+    }
+    return std::nullopt;
+  }
+
+  void fail(const std::string& why) {
+    transaction_.fail(Error{Errc::invalid_argument, "write_json: " + why});
+  }
+
+  Transaction& transaction_;
+};
+
 }  // namespace
 
-std::string to_json(Reader& reader, std::string_view prefix) {
+void Update::write_json(std::string_view json) {
+  const Json all = Json::parse(json, nullptr, false);
+  if (!all.is_object()) {
+    return fail(Error{Errc::invalid_argument, "write_json: no JSON object"});
+  }
+  JsonWriter(transaction_).write_members(all, [](const std::string& key) { return Place(key).path(); });
+}
+
+std::string to_json(Reader& reader, std::string_view prefix, JsonTypes types) {
   Json all = Json::object();
   std::vector<LeafGroup> of_key;  // The types under one key.
   const auto add_key = [&] {
     if (of_key.empty()) return;
     Json& place = all[member_name(of_key.front().key)];
     for (const LeafGroup& group : of_key)
-      add_object(place, of_key.size() == 1, group.type, object_to_json(reader, group.key, group.type));
+      add_object(place, of_key.size() == 1, types, group.type,
+                 object_to_json(reader, group.key, group.type, types));
     of_key.clear();
   };
   for_each_group(reader, prefix, [&](const LeafGroup& group) {

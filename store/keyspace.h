@@ -30,6 +30,20 @@ namespace syncline {
 
 struct ReplicaState;
 struct KeyspaceSlot;
+
+// Whether JSON says the type of each object, or only where one couldn't tell them apart.
+enum class JsonTypes { where_needed, always };
+
+// One live dot: what somebody wrote that nobody who saw it has overwritten.
+struct Statement {
+  std::vector<std::string> path;  // The names in maps that lead from the key to the object.
+  Type type{};                    // The object's.
+  std::string element;            // As in Event; of a counter its part, named by the actor.
+  Dot dot;                        // The actor that wrote, and its which row.
+  // When, by the writer's clock: while the log has the change; of LwwRegisters and fields afterwards, too (a
+  // write with a timestamp of the caller's then tells that).
+  std::optional<std::chrono::milliseconds> time;
+};
 class KeyspaceHome;
 
 // Views read one place. They hold what they need: keep them as long as you like.
@@ -86,8 +100,12 @@ class SYNCLINE_EXPORT Keyspace {
   // them, until `visit` returns false. O(keys · log leaves).
   Result<void> for_each_key(std::string_view prefix,
                             absl::FunctionRef<bool(std::string_view key, Type type)> visit) const;
-  // Everything whose key starts with `prefix`, as JSON text; docs/guide.md has the mapping.
-  Result<std::string> to_json(std::string_view prefix = {}) const;
+  // Everything whose key starts with `prefix`, as JSON text; docs/guide.md has the mapping. With
+  // JsonTypes::always Update::write_json() makes the same of it elsewhere.
+  Result<std::string> to_json(std::string_view prefix = {}, JsonTypes types = JsonTypes::where_needed) const;
+  // Who wrote what is there now, of every type under the key, concurrent writes included: in the order of
+  // leaves and dots. O(dots under the key).
+  Result<std::vector<Statement>> describe(std::string_view key) const;
 
   // ---- watching and waiting ----
   // Calls `notify` for each change, local or remote, of keys that start with

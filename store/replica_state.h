@@ -221,6 +221,6 @@ std::vector<Event> typed_events(const Engine& engine, const KeyspaceState& keysp
                                 const std::vector<LeafChanged>& changed);
 
 // See Keyspace::to_json().
-std::string to_json(Reader& reader, std::string_view prefix);
+std::string to_json(Reader& reader, std::string_view prefix, JsonTypes types);
 
 }  // namespace syncline

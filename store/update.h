@@ -51,8 +51,16 @@ class SYNCLINE_EXPORT Update {
   // with `unknown_type` if a leaf there is of a type that only newer code knows, with `wrong_type` if
   // there is a bounded counter. O(leaves under the key).
   bool erase(std::string_view key);
+  // Writes what a JSON object says, key by key, on top of what is there; nothing is removed. A value makes
+  // the counter, flag or register that is there read so, or sets an LwwRegister; an array's values are
+  // inserted into the set that is there, or an OrSet; an object's members are written to the LwwMap that is
+  // there, or as children of an OrMap; {"$types":{"pn_counter":3}} says the type. Fails the update
+  // with `invalid_argument` where that can't be. docs/guide.md has the mapping.
+  void write_json(std::string_view json);
   // Gives up: the update returns this error, unless there was one before, and writes nothing.
   void fail(Error error) { transaction_.fail(std::move(error)); }
+  // The same without a reason of its own: `aborted`.
+  void abort() { fail(Error{Errc::aborted, "the update gave up"}); }
   // Whether the update has failed already.
   bool failed() const { return transaction_.failed(); }
 

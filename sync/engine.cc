@@ -263,19 +263,35 @@ namespace {
 
 using Op = TransactionScratch::Op;
 
+Result<void> check_leaf(const Op& op, const EngineOptions& options) {
+  if (op.leaf.size() > options.key_bytes_max)
+    return failure(Errc::too_large,
+                   fmt::format("a key of {} bytes; at most {}", op.leaf.size(), options.key_bytes_max));
+  if (op.write == TransactionScratch::Write::put && op.payload.size() > options.value_bytes_max)
+    return failure(Errc::too_large, fmt::format("a value of {} bytes; at most {}", op.payload.size(),
+                                                options.value_bytes_max));
+  if (options.path_depth_max + 1 < leaf_depth_max) {
+    const auto object = object_leaf(op.leaf);
+    if (object && object->depth > options.path_depth_max + 1)
+      return failure(Errc::too_large,
+                     fmt::format("a path of {} maps; at most {}", object->depth - 1, options.path_depth_max));
+  }
+  return {};
+}
+
 Result<void> check_limits(const TransactionScratch& scratch, const EngineOptions& options) {
   if (scratch.error) return tl::unexpected(*scratch.error);
   if (scratch.bytes > options.change_bytes_max)
     return failure(Errc::too_large, fmt::format("a change of more than {} bytes", options.change_bytes_max));
+  std::size_t rows = 0;
   for (const Op& op : scratch.ops) {
     if (op.write == TransactionScratch::Write::none) continue;
-    if (op.leaf.size() > options.key_bytes_max)
-      return failure(Errc::too_large,
-                     fmt::format("a key of {} bytes; at most {}", op.leaf.size(), options.key_bytes_max));
-    if (op.write == TransactionScratch::Write::put && op.payload.size() > options.value_bytes_max)
-      return failure(Errc::too_large, fmt::format("a value of {} bytes; at most {}", op.payload.size(),
-                                                  options.value_bytes_max));
+    ++rows;
+    if (auto checked = check_leaf(op, options); !checked) return checked;
   }
+  if (rows > options.change_rows_max)
+    return failure(Errc::too_large,
+                   fmt::format("a change of {} rows; at most {}", rows, options.change_rows_max));
   return {};
 }
 
@@ -367,6 +383,14 @@ DigestPair Engine::persisted_digests(const KeyspaceState& keyspace) const {
 std::optional<ActorId> Engine::own_actor(const KeyspaceState& keyspace) const {
   if (keyspace.self == ActorTable::none) return std::nullopt;
   return keyspace.actors[keyspace.self];
+}
+
+std::optional<std::uint64_t> Engine::made_at(const KeyspaceState& keyspace, const Dot& dot) const {
+  const std::uint32_t actor = keyspace.actors.find(dot.actor);
+  const LogEntry* const entry = actor == ActorTable::none ? nullptr : keyspace.log.find(actor, dot.counter);
+  if (entry == nullptr || !entry->whole) return std::nullopt;
+  ChangeReader reader;
+  return reader.read(*entry).hlc;
 }
 
 Result<std::vector<std::string>> Engine::touched_since(const KeyspaceState& keyspace,

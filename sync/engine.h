@@ -44,6 +44,8 @@ struct EngineOptions {
   std::size_t value_bytes_max = 64 * 1024;          // One payload.
   std::size_t key_bytes_max = 16 * 1024;            // One leaf key, escaped.
   std::size_t change_bytes_max = 16 * 1024 * 1024;  // One change: what must apply at once.
+  std::size_t change_rows_max = 1'000'000;          // Rows of one change.
+  std::size_t path_depth_max = 32;                  // Maps in one another; more than 32 are never read.
   std::size_t log_bytes_max = 64 * 1024 * 1024;     // Recent log of one keyspace.
   std::size_t early_bytes_max = 4 * 1024 * 1024;    // Changes that wait for what they depend on, a keyspace.
   std::size_t staged_bytes_max = std::size_t{1} << 30;  // An inbound pass before it is merged, a keyspace.
@@ -139,6 +141,9 @@ class SYNCLINE_EXPORT Engine {
   DigestPair persisted_digests(const KeyspaceState& keyspace) const;
   // The actor this replica writes under; nothing before the first write.
   std::optional<ActorId> own_actor(const KeyspaceState& keyspace) const;
+  // When the change that made a dot was made, by its writer's hybrid logical clock; nothing if the
+  // log no longer has it.
+  std::optional<std::uint64_t> made_at(const KeyspaceState& keyspace, const Dot& dot) const;
   // The leaves touched by dots that `since` lacks, sorted; `version_too_old` if
   // the log doesn't reach back that far.
   Result<std::vector<std::string>> touched_since(const KeyspaceState& keyspace, const Version& since) const;

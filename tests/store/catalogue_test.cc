@@ -1,5 +1,7 @@
 // The catalogue in keyspaces: nested maps, registers, flags, remove-wins sets and
 // bounded counters, written, read, watched, exported, gossiped.
+#include <cmath>
+
 #include "tests/store/harness.h"
 
 namespace syncline {
@@ -207,6 +209,151 @@ TEST_F(CatalogueTest, CollectingMarkersIsAnOrdinaryChangeThatNoReaderNotices) {
   EXPECT_THAT(take(), IsEmpty());
   EXPECT_EQ(must(bob.to_json()), R"({"s":["y"]})");
   EXPECT_EQ(ada.digests(), bob.digests());
+}
+
+// --- JSON in -----------------------------------------------------------------------
+
+TEST_F(CatalogueTest, AKeyspaceGoesOutAsJsonAndComesInAsItWas) {
+  must(ada.update([](Update& tx) {
+    tx.at<BoundedCounter>("bounded").add(3);
+    tx.counter("counter").add(-4);
+    tx.at<GCounter>("counter").add(5);
+    tx.at<DwFlag>("dw").enable();
+    tx.at<EwFlag>("ew").enable();
+    tx.at<GMap>("g").at<GSet<Value>>("set").insert(1);
+    tx.at<MaxRegister<Value>>("max").set(2);
+    tx.at<MinRegister<Value>>("min").set(Blob{"\xff"});
+    tx.at<MvRegister<Value>>("mv").set("x");
+    tx.at<RwSet<Value>>("rw").insert(std::nan(""));
+    tx.at<OrMap>("$or").at<OrMap>("a").at<OrMap>(std::string_view("\0", 1)).at<OrSet<Value>>("s").insert("e");
+    tx.map("map").set("\xfe", nullptr);
+    tx.reg("reg").set("\x80");
+  }));
+  const std::string json = must(ada.to_json("", JsonTypes::always));
+  must(bob.update([&](Update& tx) { tx.write_json(json); }));
+  EXPECT_EQ(must(bob.to_json("", JsonTypes::always)), json);
+  const Version before = bob.version();
+  must(bob.update([&](Update& tx) { tx.write_json(json); }));
+  EXPECT_EQ(bob.version(), before);  // It reads so already.
+}
+
+TEST_F(CatalogueTest, JsonWithoutTypesIsWrittenToWhatIsThere) {
+  must(ada.update([](Update& tx) {
+    tx.counter("stock").add(10);
+    tx.at<RwSet<Value>>("tags").insert("a");
+    tx.map("ada").set("name", "Ada");
+    tx.at<EwFlag>("open").enable();
+  }));
+  must(ada.update([](Update& tx) {
+    tx.write_json(R"({"stock":7,"tags":["b"],"ada":{"age":36},"open":false,
+                      "new":{"value":1,"list":[2,2],"deep":{"x":null}}})");
+  }));
+  EXPECT_EQ(must(ada.to_json()),
+            R"({"ada":{"age":36,"name":"Ada"},)"
+            R"("new":{"deep":{"x":null},"list":[2],"value":1},"stock":7,"tags":["a","b"]})");
+  EXPECT_EQ(must(ada.counter("stock").total()), 7);
+  EXPECT_EQ(must(ada.at<OrMap>("new").at<LwwRegister<Value>>("value").get()), Value(1));
+}
+
+TEST_F(CatalogueTest, JsonThatCannotBeWrittenWritesNothing) {
+  must(ada.update([](Update& tx) {
+    tx.at<GCounter>("up").add(5);
+    tx.at<BoundedCounter>("seats").add(1);
+  }));
+  const auto before = ada.digests();
+  for (const char* json :
+       {"", "[1]", "{", R"({"x":1,"up":4})", R"({"x":1,"seats":-1})", R"({"x":1,"up":true})",
+        R"({"x":1,"y":{"$types":{"no_type":1}}})", R"({"x":1,"y":{"$types":{"or_set":1}}})",
+        R"({"x":1,"$y":1})", R"({"x":1,"y":[[1]]})", R"({"x":18446744073709551615})",
+        R"({"x":1,"y":{"$types":{"lww_map":{"f":[1]}}}})"}) {
+    EXPECT_EQ(code_of(ada.update([&](Update& tx) { tx.write_json(json); })), "invalid_argument") << json;
+  }
+  std::string deep = "1";
+  for (int i = 0; i < 40; ++i) deep = R"({"x":)" + deep + "}";
+  EXPECT_EQ(code_of(ada.update([&](Update& tx) { tx.write_json(deep); })), "too_large");
+  EXPECT_EQ(ada.digests(), before);
+}
+
+// --- Who wrote what, limits, giving up ---------------------------------------------
+
+TEST_F(CatalogueTest, DescribeTellsWhoWroteWhatIsThereAndWhen) {
+  must(ada.update([](Update& tx) { tx.at<OrMap>("k").at<MvRegister<Value>>("color").set("red"); }));
+  clock.advance(1h);
+  must(bob.update([](Update& tx) {
+    tx.at<OrMap>("k").at<MvRegister<Value>>("color").set("blue");
+    tx.reg("k").set(1);
+  }));
+  ASSERT_TRUE(wire.sync());
+  const auto told = must(ada.describe("k"));
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_EQ(told[0].type, Type::lww_register);
+  EXPECT_EQ(told[0].dot.actor, *bob.actor());
+  std::vector<std::pair<ActorId, std::chrono::milliseconds>> writers;
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_THAT(told[i].path, ElementsAre("color"));
+    EXPECT_EQ(told[i].type, Type::mv_register);
+    ASSERT_TRUE(told[i].time.has_value());
+    writers.emplace_back(told[i].dot.actor, *told[i].time);
+  }
+  const auto first = clock.reader()().wall;
+  for (const auto& [who, time] : writers) {
+    if (who == *bob.actor()) {
+      EXPECT_LT(first - time, 1min);
+    } else {
+      EXPECT_GE(first - time, 1h);
+    }
+  }
+  EXPECT_THAT(must(ada.describe("none")), IsEmpty());
+}
+
+TEST_F(CatalogueTest, ATimeThatTheLogForgotIsStillToldOfRegisters) {
+  ReplicaOptions options;
+  options.engine.log_bytes_max = 0;
+  Replica forgetful = open_replica(clock, 7, options);
+  Keyspace keyspace = forgetful.keyspace("k");
+  must(keyspace.update([](Update& tx) {
+    tx.reg("k").set(1);
+    tx.set("k").insert(1);
+  }));
+  const auto told = must(keyspace.describe("k"));
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].type, Type::or_set);
+  EXPECT_EQ(told[0].time, std::nullopt);
+  EXPECT_EQ(told[1].time, clock.reader()().wall);
+}
+
+TEST_F(CatalogueTest, LimitsAreOptionsAndRefuseTheWholeUpdate) {
+  ReplicaOptions options;
+  options.engine.change_rows_max = 3;
+  options.engine.path_depth_max = 2;
+  Replica small = open_replica(clock, 7, options);
+  Keyspace keyspace = small.keyspace("k");
+  must(keyspace.update([](Update& tx) {
+    for (int i = 0; i < 3; ++i) tx.set("s").insert(i);
+  }));
+  const auto rows = keyspace.update([](Update& tx) {
+    for (int i = 3; i < 7; ++i) tx.set("s").insert(i);
+  });
+  ASSERT_FALSE(rows.has_value());
+  EXPECT_EQ(rows.error(), (Error{Errc::too_large, "a change of 4 rows; at most 3"}));
+  must(keyspace.update([](Update& tx) { tx.at<OrMap>("m").at<OrMap>("1").at<EwFlag>("2").enable(); }));
+  const auto deep = keyspace.update(
+      [](Update& tx) { tx.at<OrMap>("m").at<OrMap>("1").at<OrMap>("2").at<EwFlag>("3").enable(); });
+  ASSERT_FALSE(deep.has_value());
+  EXPECT_EQ(deep.error(), (Error{Errc::too_large, "a path of 3 maps; at most 2"}));
+  EXPECT_EQ(must(keyspace.set("s").size()), 3U);
+}
+
+TEST_F(CatalogueTest, AnUpdateThatGivesUpWritesNothing) {
+  const auto before = ada.version();
+  EXPECT_EQ(code_of(ada.update([](Update& tx) {
+              tx.counter("c").add(1);
+              EXPECT_EQ(tx.counter("c").total(), 1);
+              tx.abort();
+            })),
+            "aborted");
+  EXPECT_EQ(ada.version(), before);
+  EXPECT_EQ(must(ada.to_json()), "{}");
 }
 
 }  // namespace

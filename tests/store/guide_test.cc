@@ -69,6 +69,19 @@ TEST(Guide, DoesWhatItSays) {
   EXPECT_EQ(printed(), R"({"cart/42":["apples"],"customer/42":{"name":"Ada"}})"
                        "\n");
 
+  auto saved = shop.to_json("", syncline::JsonTypes::always);
+  auto archive = replica->keyspace("archive");
+  auto restored = archive.update([&](auto& tx) { tx.write_json(saved.value_or("{}")); });
+  ASSERT_TRUE(restored) << to_string(restored.error());
+  EXPECT_EQ(*archive.to_json(), *shop.to_json());
+
+  auto written_by = shop.describe("customer/42");  // Result<std::vector<Statement>>
+  if (written_by) {
+    for (const syncline::Statement& statement : *written_by)
+      std::cout << statement.element << " by " << to_string(statement.dot.actor) << '\n';
+  }
+  EXPECT_EQ(printed(), "name by " + to_string(*shop.actor()) + "\n");
+
   auto watch = shop.watch("stock/", [](const syncline::Event& event) {
     std::cout << event.key << (event.local ? " here: " : " from a peer: ");
     if (event.before) std::cout << *event.before->integer();
