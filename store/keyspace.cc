@@ -112,24 +112,24 @@ Result<std::string> Keyspace::to_json(std::string_view prefix, JsonTypes types) 
   return look([&](Reader& reader) { return syncline::to_json(reader, prefix, types); });
 }
 
-Result<std::vector<Statement>> Keyspace::describe(std::string_view key) const {
+Result<std::vector<LiveWrite>> Keyspace::describe(std::string_view key) const {
   return look([&](Reader& reader) {
-    std::vector<Statement> all;
+    std::vector<LiveWrite> all;
     std::string buffer;
     reader.scan(Place(key).path(), [&](std::string_view leaf, std::span<const LiveDotView> live) {
       const auto object = object_leaf(leaf);
       std::string_view element;
       if (!object || !flat_element(leaf, object->prefix_size(), buffer, element)) return true;
-      Statement statement;
-      for (auto& [map, name] : path_names(object->place).names) statement.path.push_back(std::move(name));
-      statement.type = object->type;
-      statement.element = element;
+      LiveWrite write;
+      for (auto& [map, name] : path_names(object->place).names) write.path.push_back(std::move(name));
+      write.type = object->type;
+      write.element = element;
       for (const LiveDotView& dot : live) {
-        statement.dot = dot.dot;
+        write.dot = dot.dot;
         const auto made = state_->engine->made_at(*slot_->keyspace, dot.dot);
         const std::uint64_t hlc = made.value_or(dot.stamp);
-        statement.time = hlc == 0 ? std::nullopt : std::optional(Hlc::to_wall(hlc));
-        all.push_back(statement);
+        write.time = hlc == 0 ? std::nullopt : std::optional(Hlc::to_wall(hlc));
+        all.push_back(write);
       }
       return true;
     });

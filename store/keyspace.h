@@ -35,7 +35,7 @@ struct KeyspaceSlot;
 enum class JsonTypes { where_needed, always };
 
 // One live dot: what somebody wrote that nobody who saw it has overwritten.
-struct Statement {
+struct LiveWrite {
   std::vector<std::string> path;  // The names in maps that lead from the key to the object.
   Type type{};                    // The object's.
   std::string element;            // As in Event; of a counter its part, named by the actor.
@@ -105,7 +105,7 @@ class SYNCLINE_EXPORT Keyspace {
   Result<std::string> to_json(std::string_view prefix = {}, JsonTypes types = JsonTypes::where_needed) const;
   // Who wrote what is there now, of every type under the key, concurrent writes included: in the order of
   // leaves and dots. O(dots under the key).
-  Result<std::vector<Statement>> describe(std::string_view key) const;
+  Result<std::vector<LiveWrite>> describe(std::string_view key) const;
 
   // ---- watching and waiting ----
   // Calls `notify` for each change, local or remote, of keys that start with

@@ -277,6 +277,8 @@ TEST_F(CatalogueTest, JsonThatCannotBeWrittenWritesNothing) {
 // --- Who wrote what, limits, giving up ---------------------------------------------
 
 TEST_F(CatalogueTest, DescribeTellsWhoWroteWhatIsThereAndWhen) {
+  must(ada.update([](Update& tx) { tx.reg("first").set(1); }));
+  ASSERT_TRUE(wire.sync());  // From now on changes travel as such.
   must(ada.update([](Update& tx) { tx.at<OrMap>("k").at<MvRegister<Value>>("color").set("red"); }));
   clock.advance(1h);
   must(bob.update([](Update& tx) {

@@ -75,10 +75,10 @@ TEST(Guide, DoesWhatItSays) {
   ASSERT_TRUE(restored) << to_string(restored.error());
   EXPECT_EQ(*archive.to_json(), *shop.to_json());
 
-  auto written_by = shop.describe("customer/42");  // Result<std::vector<Statement>>
+  auto written_by = shop.describe("customer/42");  // Result<std::vector<LiveWrite>>
   if (written_by) {
-    for (const syncline::Statement& statement : *written_by)
-      std::cout << statement.element << " by " << to_string(statement.dot.actor) << '\n';
+    for (const syncline::LiveWrite& write : *written_by)
+      std::cout << write.element << " by " << to_string(write.dot.actor) << '\n';
   }
   EXPECT_EQ(printed(), "name by " + to_string(*shop.actor()) + "\n");
 
