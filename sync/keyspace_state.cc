@@ -99,11 +99,30 @@ Result<void> KeyspaceState::restore_log(const std::vector<LogRecord>& records) {
 
 // ---- leaves ----
 
+// A store that reported a failed commit and kept it all the same holds leaves of actors that were undone.
+Result<std::optional<std::string_view>> KeyspaceState::find_stored(std::string_view leaf) const {
+  const auto found = source_->find(name, leaf);
+  if (found && *found && !is_leaf_value(**found, actors.size()))
+    return failure(Errc::damaged, "a stored leaf that can't be");
+  return found;
+}
+
+Result<void> KeyspaceState::scan_stored(
+    std::string_view from, absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  bool sound = true;
+  auto scanned = source_->scan(name, from, [&](std::string_view leaf, std::string_view value) {
+    sound = is_leaf_value(value, actors.size());
+    return sound && visit(leaf, value);
+  });
+  if (scanned && !sound) return failure(Errc::damaged, "a stored leaf that can't be");
+  return scanned;
+}
+
 Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view leaf) const {
   const auto entry = table_.find(leaf);
   if (in_memory()) return entry;
   if (entry) return overlay_value(*entry);
-  return source_->find(name, leaf);
+  return find_stored(leaf);
 }
 
 Result<KnownLeaf> KeyspaceState::find_known(std::string_view leaf) const {
@@ -129,7 +148,7 @@ Result<void> KeyspaceState::scan(std::string_view from,
     if (const auto value = overlay_value(overlay.value())) going = visit(overlay.key(), *value);
     overlay.next();
   };
-  const auto scanned = source_->scan(name, from, [&](std::string_view leaf, std::string_view value) {
+  const auto scanned = scan_stored(from, [&](std::string_view leaf, std::string_view value) {
     while (going && overlay.valid() && overlay.key() < leaf) visit_overlay();
     if (going && overlay.valid() && overlay.key() == leaf) {
       visit_overlay();
@@ -144,12 +163,12 @@ Result<void> KeyspaceState::scan(std::string_view from,
 }
 
 Result<std::optional<std::string_view>> KeyspaceState::find_persisted(std::string_view leaf) const {
-  return in_memory() ? Result<std::optional<std::string_view>>(table_.find(leaf)) : source_->find(name, leaf);
+  return in_memory() ? Result<std::optional<std::string_view>>(table_.find(leaf)) : find_stored(leaf);
 }
 
 Result<void> KeyspaceState::scan_persisted(
     std::string_view from, absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
-  return in_memory() ? scan(from, visit) : source_->scan(name, from, visit);
+  return in_memory() ? scan(from, visit) : scan_stored(from, visit);
 }
 
 void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value,

@@ -143,6 +143,11 @@ class KeyspaceState {
   std::unique_ptr<StagedPass> parked;
 
  private:
+  // What the source has, `damaged` where that isn't a leaf of a keyspace with these actors.
+  Result<std::optional<std::string_view>> find_stored(std::string_view leaf) const;
+  Result<void> scan_stored(
+      std::string_view from,
+      absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
   struct Snapshot {
     Counters version;
     DigestPair digests;

@@ -157,7 +157,7 @@ Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t
   const Version before = view.version;
   const auto nothing_happened = [&] {
     view.mirror.refresh(engine, keyspace, false);
-    return view.mirror.changed() == 0 && engine.version(keyspace) == before;
+    return view.mirror.readable() && view.mirror.changed() == 0 && engine.version(keyspace) == before;
   };
   Transaction tx = engine.begin(keyspace, now);
   const ActorId self = tx.self();
@@ -180,6 +180,7 @@ Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t
   if (!after.includes(*token) || token->counter(self) != after.counter(self))
     return "a write's token isn't what the replica has";
   const std::vector<LeafChange> changes = view.mirror.refresh(engine, keyspace, true);
+  if (!view.mirror.readable()) return "the leaves can't be read";
   if (Finding finding = oracle.add_change(replica, self, before, after, changes); !finding.empty())
     return finding;
   view.mirrored = std::move(after);

@@ -91,7 +91,7 @@ std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceStat
     merged_.push_back(std::move(entry));
     return true;
   });
-  SYNCLINE_ASSERT(read.has_value());
+  readable_ = read.has_value();
   while (old != entries_.end()) drop();
   entries_.swap(merged_);
   return changes;
@@ -254,6 +254,7 @@ Finding Oracle::check(View& view, const Engine& engine, const KeyspaceState& key
   }
   view.digests = digests;
   if (thorough || view.mirrored != version) view.mirror.refresh(engine, keyspace, false);
+  if (!view.mirror.readable()) return "the leaves can't be read";
   view.mirrored = std::move(version);
   const std::uint64_t content = view.mirror.hash();
   if (content != view.expected) {

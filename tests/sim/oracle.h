@@ -40,6 +40,8 @@ class Mirror {
   // A sum over all live dots: the same for equal contents and for no others.
   std::uint64_t hash() const { return hash_; }
   std::size_t changed() const { return changed_; }
+  // Whether the last refresh() could read all; if not, what it found is of no use.
+  bool readable() const { return readable_; }
 
  private:
   struct Entry {
@@ -51,6 +53,7 @@ class Mirror {
   std::vector<Entry> merged_;
   std::uint64_t hash_ = 0;
   std::size_t changed_ = 0;
+  bool readable_ = true;
 };
 
 class Oracle {

@@ -75,6 +75,24 @@ TEST_F(RecordStoreTest, AFailedCommitUndoesTheUpdate) {
   EXPECT_THAT(seen, ElementsAre("r"));
 }
 
+// Says that a commit failed, and keeps it.
+class LyingStore : public MapStore {
+ public:
+  Result<void> commit(const Record& record) override {
+    EXPECT_TRUE(MapStore::commit(record));
+    return failure(Errc::storage, "not on disk, it seems");
+  }
+};
+
+TEST_F(RecordStoreTest, ALeafOfAWriterThatWasUndoneIsDamagedAndNotTheEndOfTheProcess) {
+  disk = std::make_shared<LyingStore>();
+  Replica replica = open(1);
+  Keyspace shop = replica.keyspace("shop");
+  EXPECT_EQ(code_of(shop.update([](auto& tx) { tx.reg("r").set(1); })), "storage");
+  EXPECT_EQ(code_of(shop.reg("r").get()), "damaged");
+  EXPECT_EQ(code_of(shop.to_json()), "damaged");
+}
+
 TEST_F(RecordStoreTest, AFailedCommitEndsAllLinksAndNewOnesGoOn) {
   Replica replica = open(1);
   Keyspace shop = replica.keyspace("shop");
