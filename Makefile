@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 JOBS ?= $(shell nproc)
+MINUTES ?= 60
+SEED ?= 1000000
 
 .PHONY: help demo test asan tsan clang asan-clang shared test-all bench deep soak tidy format clean deps deps-clang deps-lint
 
@@ -11,7 +13,7 @@ help:
 	@echo "make test       build and test (release)"
 	@echo "make test-all   release and asan, with g++ and clang; shared libraries"
 	@echo "make asan|tsan|clang|asan-clang|shared   one of them"
-	@echo "make bench      benchmarks;  make deep, make soak: hours of searching"
+	@echo "make bench      benchmarks;  make deep, make soak (MINUTES=60): hours of searching"
 	@echo "make tidy|format|clean"
 
 deps:
@@ -61,9 +63,14 @@ bench: deps build/release/build.ninja
 	@cmake --build --preset release -j $(JOBS)
 	@bench/run $(ARGS)
 
-deep soak: deps build/release/build.ninja
+deep: deps build/release/build.ninja
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --test-dir build/release -C $@ -L '^$@$$' -j $(JOBS) --output-on-failure --no-tests=error
+# The simulator goes on for MINUTES, on two cores and with other seeds each time SEED is another.
+soak: deps build/release/build.ninja
+	@cmake --build --preset release -j $(JOBS)
+	@SYNCLINE_SOAK_MINUTES=$(MINUTES) SYNCLINE_SOAK_SEED=$(SEED) \
+	  ctest --test-dir build/release -C $@ -L '^$@$$' -j $(JOBS) --output-on-failure --no-tests=error -V
 
 SOURCES = $(shell git ls-files '*.h' '*.cc')
 tidy: deps-lint build/release-clang/build.ninja

@@ -85,13 +85,14 @@ endfunction()
 #   SOURCES <sources...>  LINKS <targets...>
 #   LABELS <labels...>    slow: not run under sanitizers
 #   TIMEOUT <seconds>     300 unless told; a timeout is a failure
+#   SHARDS <n>            so many tests <name>, <name>.2, <name>.3..., which share its cases and may run at once
 #   DEEP, SOAK)           also runs under `make deep`, `make soak`
 #
 # Makes one GoogleTest program and one test of it. Tests whose number of runs
 # can be chosen read SYNCLINE_TEST_SCALE: small, full (also when unset), deep,
 # soak.
 function(syncline_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "DEEP;SOAK" "TIMEOUT" "SOURCES;LINKS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "DEEP;SOAK" "TIMEOUT;SHARDS" "SOURCES;LINKS;LABELS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "syncline_test(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -102,8 +103,21 @@ function(syncline_test name)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
   syncline_private_flags(${name})
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if(arg_SHARDS)
+    foreach(shard RANGE 1 ${arg_SHARDS})
+      math(EXPR index "${shard} - 1")
+      set(test ${name}.${shard})
+      if(shard EQUAL 1)
+        set(test ${name})
+      endif()
+      add_test(NAME ${test} COMMAND ${name})
+      set_tests_properties(${test} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index}")
+    endforeach()
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  endif()
   foreach(scale IN ITEMS deep soak)
     string(TOUPPER ${scale} option)
     if(arg_${option})

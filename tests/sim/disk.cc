@@ -1,51 +1,85 @@
 #include "tests/sim/disk.h"
 
+#include <utility>
+
 namespace syncline::sim {
 
-Disk::Disk(const Disk& other) : versions_(other.versions_), head_(other.head_) {
-  for (const auto& [name, leaves] : other.leaves_) {
-    for (auto at = leaves.begin(); at.valid(); at.next()) leaves_[name].put(at.key(), at.value());
-  }
+Result<Head> Disk::load() {
+  if (proven_) return proven_head();
+  forget_writers();
+  return head_;
 }
 
-void Disk::commit(const Record& record) {
+void Disk::heal() {
+  full_ = fails_ = false;
+  reads_until_failure_ = 0;
+}
+
+Result<void> Disk::commit(const Record& record) {
+  if (full_) return failure(Errc::disk_full, "the simulated disk is full");
+  if (std::exchange(fails_, false)) return failure(Errc::storage, "the simulated disk failed");
+  for (const KeyspaceRecord& part : record.keyspaces) {
+    const KeyspaceHead* const head = keyspace(part.name);
+    const std::size_t actors = (head != nullptr ? head->actors.size() : 0) + part.actors.size();
+    for (const IndexedDot& entry : part.version)
+      if (entry.actor >= actors) return failure(Errc::damaged, "a version names no actor");
+  }
   apply(record, head_);
   for (const KeyspaceRecord& part : record.keyspaces) {
     if (part.dropped) {
       leaves_.erase(part.name);
       versions_.erase(part.name);
+      selves_.erase(part.name);
       continue;
     }
-    LeafTable& leaves = leaves_[part.name];
+    if (part.self) selves_[part.name] = *part.self;
+    Leaves& leaves = leaves_[part.name];
     for (const auto& [leaf, value] : part.leaves) {
       if (value.empty()) {
         leaves.erase(leaf);
       } else {
-        leaves.put(leaf, value);
+        leaves.insert_or_assign(leaf, value);
       }
     }
     const KeyspaceHead& head = *keyspace(part.name);
     for (const IndexedDot& entry : part.version)
-      versions_[part.name].raise(head.actors.at(entry.actor), entry.counter);
-  }
-}
-
-Result<std::optional<std::string_view>> Disk::find(std::string_view keyspace, std::string_view leaf) {
-  return leaves(keyspace).find(leaf);
-}
-
-Result<void> Disk::scan(std::string_view keyspace, std::string_view from,
-                        absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) {
-  for (auto at = leaves(keyspace).lower_bound(from); at.valid(); at.next()) {
-    if (!visit(at.key(), at.value())) break;
+      versions_[part.name].raise(head.actors[entry.actor], entry.counter);
   }
   return {};
 }
 
+bool Disk::read_fails() {
+  if (reads_until_failure_ == 0 || --reads_until_failure_ != 0) return false;
+  ++reads_failed_;
+  return true;
+}
+
+Result<std::optional<std::string_view>> Disk::find(std::string_view keyspace, std::string_view leaf) {
+  if (!read_fails()) return this->leaf(keyspace, leaf);
+  if (hides_errors_) return std::nullopt;
+  return failure(Errc::storage, "a simulated read failed");
+}
+
+Result<void> Disk::scan(std::string_view keyspace, std::string_view from,
+                        absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) {
+  if (read_fails()) return failure(Errc::storage, "a simulated read failed");
+  const auto leaves = leaves_.find(keyspace);
+  if (leaves == leaves_.end()) return {};
+  for (auto at = leaves->second.lower_bound(from); at != leaves->second.end(); ++at)
+    if (!visit(at->first, at->second)) break;
+  return {};
+}
+
+Head Disk::proven_head() const {
+  Head head = head_;
+  for (KeyspaceHead& keyspace : head.keyspaces)
+    if (const auto self = selves_.find(keyspace.name); self != selves_.end()) keyspace.self = self->second;
+  return head;
+}
+
 const KeyspaceHead* Disk::keyspace(std::string_view name) const {
-  for (const KeyspaceHead& head : head_.keyspaces) {
+  for (const KeyspaceHead& head : head_.keyspaces)
     if (head.name == name) return &head;
-  }
   return nullptr;
 }
 
@@ -55,20 +89,26 @@ const Version& Disk::version(std::string_view keyspace) const {
   return it == versions_.end() ? none : it->second;
 }
 
-const LeafTable& Disk::leaves(std::string_view keyspace) const {
-  static const LeafTable none;
-  const auto it = leaves_.find(keyspace);
-  return it == leaves_.end() ? none : it->second;
+std::optional<std::string_view> Disk::leaf(std::string_view keyspace, std::string_view leaf) const {
+  const auto leaves = leaves_.find(keyspace);
+  if (leaves == leaves_.end()) return std::nullopt;
+  const auto found = leaves->second.find(leaf);
+  if (found == leaves->second.end()) return std::nullopt;
+  return found->second;
+}
+
+bool Disk::lose(std::string_view keyspace, std::string_view leaf) {
+  const auto leaves = leaves_.find(keyspace);
+  if (leaves == leaves_.end()) return false;
+  const auto found = leaves->second.find(leaf);
+  if (found == leaves->second.end()) return false;
+  leaves->second.erase(found);
+  return true;
 }
 
 void Disk::set_digests(std::string_view keyspace, const DigestPair& digests) {
   for (KeyspaceHead& head : head_.keyspaces)
     if (head.name == keyspace) head.digests = digests;
-}
-
-bool Disk::lose(std::string_view keyspace, std::string_view leaf) {
-  const auto it = leaves_.find(keyspace);
-  return it != leaves_.end() && it->second.erase(leaf);
 }
 
 }  // namespace syncline::sim

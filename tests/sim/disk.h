@@ -1,47 +1,77 @@
-// A disk for one engine: what was committed, and nothing else.
+// The disk of one simulated machine: what was committed, and nothing else.
+//
+// Each record is one transaction, whole or not at all. A copy is a backup.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "crdt/version.h"
-#include "sync/leaf_source.h"
-#include "sync/leaf_table.h"
-#include "sync/record.h"
+#include "store/record_store.h"
 
 namespace syncline::sim {
 
-// Takes records whole. Survives its engine; a copy is a backup.
-class Disk : public LeafSource {
+class Disk : public RecordStore {
  public:
-  Disk() = default;
-  Disk(const Disk& other);
-  Disk& operator=(Disk&&) = default;
-
-  // One transaction.
-  void commit(const Record& record);
-
+  // ---- what an engine or a replica sees ----
+  Result<Head> load() override;
+  Result<void> commit(const Record& record) override;
+  bool ready() override { return !full_; }
   Result<std::optional<std::string_view>> find(std::string_view keyspace, std::string_view leaf) override;
   Result<void> scan(std::string_view keyspace, std::string_view from,
                     absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) override;
 
-  const Head& head() const { return head_; }
-  const KeyspaceHead* keyspace(std::string_view name) const;
-  // What the committed records cover.
-  const Version& version(std::string_view keyspace) const;
-  const LeafTable& leaves(std::string_view keyspace) const;
-
+  // ---- what goes wrong with it ----
+  // The n-th read from now on fails, once; none for 0.
+  void fail_read(std::uint64_t n) { reads_until_failure_ = n; }
+  // A planted defect: a read that fails says that there is nothing.
+  void hide_errors(bool hide) { hides_errors_ = hide; }
+  // The reads that failed so far.
+  std::uint64_t reads_failed() const { return reads_failed_; }
+  // Commits fail until told otherwise.
+  void set_full(bool full) { full_ = full; }
+  // The next commit fails, once.
+  void fail_commit() { fails_ = true; }
+  // Nothing fails any more.
+  void heal();
+  // Whether load() tells the actors that were written under: only where nothing
+  // else continued what is here. Else they are forgotten.
+  void set_proven(bool proven) { proven_ = proven; }
   // A bad page: the leaf reads as absent from now on. False if it wasn't there.
   bool lose(std::string_view keyspace, std::string_view leaf);
   // What a scrub says of the keyspace's leaves.
   void set_digests(std::string_view keyspace, const DigestPair& digests);
 
+  // ---- what is on it; never fails ----
+  const Head& head() const { return head_; }
+  // The same, with the actors that were written under: for who can prove that
+  // nothing else continued what is here.
+  Head proven_head() const;
+  // For who can't: the actors of before are no writer's, for ever.
+  void forget_writers() { selves_.clear(); }
+  const KeyspaceHead* keyspace(std::string_view name) const;
+  // What the committed records cover.
+  const Version& version(std::string_view keyspace) const;
+  std::optional<std::string_view> leaf(std::string_view keyspace, std::string_view leaf) const;
+
  private:
-  std::map<std::string, LeafTable, std::less<>> leaves_;
+  using Leaves = std::map<std::string, std::string, std::less<>>;
+
+  bool read_fails();
+
+  std::map<std::string, Leaves, std::less<>> leaves_;
   std::map<std::string, Version, std::less<>> versions_;
   Head head_;
+  std::map<std::string, std::uint32_t, std::less<>> selves_;  // Actors written under.
+  std::uint64_t reads_until_failure_ = 0;
+  std::uint64_t reads_failed_ = 0;
+  bool full_ = false;
+  bool hides_errors_ = false;
+  bool fails_ = false;
+  bool proven_ = false;
 };
 
 }  // namespace syncline::sim

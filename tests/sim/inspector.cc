@@ -150,7 +150,7 @@ Finding FrameInspector::inspect_chunk(const Chunk& chunk, Keyspace& keyspace, co
     Leaf stored;
     std::optional<std::string_view> value;
     if (sender.disk != nullptr) {
-      value = sender.disk->leaves(sender.name).find(leaf.leaf);
+      value = sender.disk->leaf(sender.name, leaf.leaf);
     } else if (const auto found = sender.engine.find(*state, leaf.leaf)) {
       value = *found;
     }

@@ -153,7 +153,7 @@ Finding check_promise(const Promise& promise, const EngineReader& reader) {
 }  // namespace
 
 Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t replica,
-                const OperationLimits& limits, Rng& rng, Oracle& oracle, Oracle::View& view) {
+                const OperationLimits& limits, Disk* disk, Rng& rng, Oracle& oracle, Oracle::View& view) {
   const Version before = view.version;
   const auto nothing_happened = [&] {
     view.mirror.refresh(engine, keyspace, false);
@@ -166,14 +166,17 @@ Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t
     promise = write(tx, limits, rng);
   if (rng.one_in(50)) {
     { const Transaction given_up = std::move(tx); }
+    if (disk != nullptr) disk->fail_read(0);
     return nothing_happened() ? Finding() : "a transaction that was given up left something behind";
   }
   const bool fails = tx.failed();
   const auto token = engine.commit(std::move(tx));
+  if (disk != nullptr) disk->fail_read(0);
   if (!token) {
-    return fails && nothing_happened()
-               ? Finding()
-               : "a failed transaction left something behind: " + to_string(token.error());
+    if (!fails && token.error().code != Errc::storage)
+      return "a sound transaction failed: " + to_string(token.error());
+    return nothing_happened() ? Finding()
+                              : "a failed transaction left something behind: " + to_string(token.error());
   }
   if (fails) return "a failed transaction was committed";
   Version after = engine.version(keyspace);

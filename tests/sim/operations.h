@@ -6,6 +6,7 @@
 
 #include "crdt/leaf_key.h"
 #include "sync/engine.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rng.h"
 
@@ -52,9 +53,10 @@ struct OperationLimits {
 };
 
 // One transaction of one to three writes; a few are given up or fail, and must
-// leave nothing behind. `oracle` takes down what was made; `view` is the
+// leave nothing behind. `disk` is the engine's, if it has one; reads of it may
+// fail until the commit. `oracle` takes down what was made; `view` is the
 // replica's, and current. Reads what it wrote.
 Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t replica,
-                const OperationLimits& limits, Rng& rng, Oracle& oracle, Oracle::View& view);
+                const OperationLimits& limits, Disk* disk, Rng& rng, Oracle& oracle, Oracle::View& view);
 
 }  // namespace syncline::sim

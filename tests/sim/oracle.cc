@@ -1,6 +1,7 @@
 #include "tests/sim/oracle.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/sim/rng.h"
 
@@ -97,11 +98,9 @@ std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceStat
   return changes;
 }
 
-Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Version& before,
-                           const Version& after, const std::vector<LeafChange>& leaves) {
-  const std::uint64_t first = before.counter(self) + 1;
-  const std::uint64_t last = after.counter(self);
-  std::vector<Row> rows;
+// The rows that a change made, told from what it did to the leaves.
+Finding Oracle::rows_of(const ActorId& self, std::uint64_t first, const std::vector<LeafChange>& leaves,
+                        std::vector<Row>& rows) const {
   for (const LeafChange& change : leaves) {
     Row row{.leaf = change.leaf};
     for (const LiveDot& dot : change.before) {
@@ -124,6 +123,15 @@ Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Ver
     }
     rows.push_back(std::move(row));
   }
+  return {};
+}
+
+Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Version& before,
+                           const Version& after, const std::vector<LeafChange>& leaves) {
+  const std::uint64_t first = before.counter(self) + 1;
+  const std::uint64_t last = after.counter(self);
+  std::vector<Row> rows;
+  if (Finding finding = rows_of(self, first, leaves, rows); !finding.empty()) return finding;
   if (last + 1 - first != rows.size())
     return "a change that touched " + std::to_string(rows.size()) + " leaves took " +
            std::to_string(last + 1 - first) + " dots";
@@ -140,11 +148,14 @@ Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Ver
   if (actor.rows.size() + 1 != first)
     return "dot " + to_string(Dot{self, first}) + " where " + std::to_string(actor.rows.size()) +
            " were made";
-  Change change{.first = first, .last = last, .past = std::vector<std::uint64_t>(actors_.size())};
+  Change change{.first = first, .last = last};
+  actor.past.resize(actors_.size());
   for (const auto& [id, counter] : before.entries()) {
     const auto known = index_.find(id);
     if (known == index_.end()) return "a version names " + to_string(id) + ", who never wrote";
-    change.past[known->second] = counter;
+    std::uint64_t& had = actor.past[known->second];
+    if (had < counter && id != self) change.past.emplace_back(known->second, counter);
+    had = std::max(had, counter);
   }
   for (Row& row : rows) {
     row.change = static_cast<std::uint32_t>(actor.changes.size());
@@ -155,23 +166,41 @@ Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Ver
   return {};
 }
 
-Finding Oracle::forget_beyond(std::uint32_t replica, const Version& disk,
-                              const std::vector<const View*>& others) {
+Finding Oracle::restart(std::uint32_t replica, const Version& disk, Comeback how,
+                        const std::vector<const View*>& others) {
   for (std::uint32_t i = 0; i < actors_.size(); ++i) {
     Actor& actor = actors_[i];
-    if (actor.replica != replica) continue;
-    actor.closed = true;
-    const std::uint64_t kept = disk.counter(actor.id);
-    if (kept >= actor.rows.size()) continue;
-    for (const View* other : others) {
-      if (other->counters.size() > i && other->counters[i] > kept)
-        return "a peer knows " + to_string(Dot{actor.id, other->counters[i]}) + ", whose own disk ends at " +
-               std::to_string(kept);
+    if (actor.replica != replica || (actor.closed && !actor.may_return)) continue;
+    const std::uint64_t stored = disk.counter(actor.id);
+    if (how == Comeback::in_order) {
+      if (stored < actor.rows.size())
+        return "an end in good order left rows of " + to_string(actor.id) + " behind";
+      actor.closed = actor.may_return = false;
+      continue;
     }
-    actor.rows.resize(kept);
-    while (!actor.changes.empty() && actor.changes.back().last > kept) actor.changes.pop_back();
+    actor.may_return = how == Comeback::undone;
+    if (std::exchange(actor.closed, true)) continue;
+    actor.kept = actor.rows.size();
+    if (how == Comeback::older || stored >= actor.rows.size()) continue;
+    for (const View* other : others) {
+      if (other->counters.size() > i && other->counters[i] > stored)
+        return "a peer knows " + to_string(Dot{actor.id, other->counters[i]}) + ", whose own disk ends at " +
+               std::to_string(stored);
+    }
+    rows_ -= actor.rows.size() - stored;
+    actor.rows.resize(stored);
+    actor.kept = stored;
+    while (!actor.changes.empty() && actor.changes.back().last > stored) actor.changes.pop_back();
   }
   return {};
+}
+
+void Oracle::reckon(const std::vector<Version>& holders) {
+  for (Actor& actor : actors_) {
+    if (!actor.closed) continue;
+    actor.kept = 0;
+    for (const Version& has : holders) actor.kept = std::max(actor.kept, has.counter(actor.id));
+  }
 }
 
 const Oracle::Row* Oracle::find_row(const Dot& dot) const {
@@ -187,43 +216,50 @@ Finding Oracle::advance(View& view, const Version& to) {
   for (const auto& [id, counter] : to.entries()) {
     const auto it = index_.find(id);
     if (it == index_.end()) return "a version names " + to_string(id) + ", who never wrote";
-    if (counter > actors_[it->second].rows.size())
+    Actor& actor = actors_[it->second];
+    if (counter > actor.rows.size())
       return "a version covers " + to_string(Dot{id, counter}) + ", which was never made or is lost";
     view.counters[it->second] = counter;
+    actor.kept = std::max(actor.kept, counter);  // It may come out of somebody's buffer.
   }
+  old.resize(actors_.size());
   view.alive.resize(actors_.size());
-  const auto before = [&old](std::size_t i) { return i < old.size() ? old[i] : 0; };
   for (std::size_t i = 0; i < actors_.size(); ++i) {
-    if (view.counters[i] < before(i)) return "a version went back at " + to_string(actors_[i].id);
-    for (std::uint64_t c = before(i); c < view.counters[i]; ++c) {
+    if (view.counters[i] < old[i]) return "a version went back at " + to_string(actors_[i].id);
+    for (std::uint64_t c = old[i]; c < view.counters[i]; ++c) {
       const Row& row = actors_[i].rows[c];
       view.alive[i].push_back(row.has_payload);
       if (row.has_payload) view.expected += row.hash;
     }
   }
   for (std::size_t i = 0; i < actors_.size(); ++i) {
-    const Actor& actor = actors_[i];
-    for (std::uint64_t c = before(i); c < view.counters[i]; ++c) {
-      const Row& row = actor.rows[c];
-      const Change& change = actor.changes[row.change];
-      for (const auto& [removed_actor, removed_counter] : row.removed) {
-        if (removed_counter > view.counters[removed_actor])
-          return to_string(Dot{actor.id, c + 1}) + " is covered without a dot that it removes";
-        const auto alive = view.alive[removed_actor][removed_counter - 1];
-        if (alive) view.expected -= actors_[removed_actor].rows[removed_counter - 1].hash;
-        view.alive[removed_actor][removed_counter - 1] = false;
-      }
-      if (change.last > view.counters[i])
-        return "a version covers a part of the change at " + to_string(Dot{actor.id, c + 1});
-      if (c + 1 != change.last) continue;
-      for (std::size_t k = 0; k < change.past.size(); ++k) {
-        if (change.past[k] > view.counters[k])
-          return to_string(Dot{actor.id, c + 1}) + " is covered without its past, " +
-                 to_string(Dot{actors_[k].id, change.past[k]});
-      }
-    }
+    for (std::uint64_t c = old[i]; c < view.counters[i]; ++c)
+      if (Finding finding = cover(view, i, c); !finding.empty()) return finding;
   }
   view.version = to;
+  return {};
+}
+
+// What a row that became covered does to others, and what must be covered with it.
+Finding Oracle::cover(View& view, std::size_t i, std::uint64_t c) const {
+  const Actor& actor = actors_[i];
+  const Row& row = actor.rows[c];
+  for (const auto& [removed_actor, removed_counter] : row.removed) {
+    if (removed_counter > view.counters[removed_actor])
+      return to_string(Dot{actor.id, c + 1}) + " is covered without a dot that it removes";
+    const auto alive = view.alive[removed_actor][removed_counter - 1];
+    if (alive) view.expected -= actors_[removed_actor].rows[removed_counter - 1].hash;
+    view.alive[removed_actor][removed_counter - 1] = false;
+  }
+  const Change& change = actor.changes[row.change];
+  if (change.last > view.counters[i])
+    return "a version covers a part of the change at " + to_string(Dot{actor.id, c + 1});
+  if (c + 1 != change.last) return {};
+  for (const auto& [past_actor, past_counter] : change.past) {
+    if (past_counter > view.counters[past_actor])
+      return to_string(Dot{actor.id, c + 1}) + " is covered without its past, " +
+             to_string(Dot{actors_[past_actor].id, past_counter});
+  }
   return {};
 }
 
@@ -257,42 +293,47 @@ Finding Oracle::check(View& view, const Engine& engine, const KeyspaceState& key
   if (!view.mirror.readable()) return "the leaves can't be read";
   view.mirrored = std::move(version);
   const std::uint64_t content = view.mirror.hash();
-  if (content != view.expected) {
-    std::string detail;
-    for (const auto& [leaf, before, live] : Mirror().refresh(engine, keyspace, true)) {
-      for (const LiveDot& dot : live) {
-        const auto it = index_.find(dot.dot.actor);
-        const bool due = it != index_.end() && dot.dot.counter <= view.alive[it->second].size() &&
-                         view.alive[it->second][dot.dot.counter - 1];
-        if (!due) detail += "; not due: " + to_string(dot.dot) + " at " + quoted(leaf);
-      }
-    }
-    for (std::size_t i = 0; i < actors_.size(); ++i) {
-      for (std::uint64_t c = 0; c < view.alive[i].size(); ++c) {
-        if (!view.alive[i][c]) continue;
-        const Row& row = actors_[i].rows[c];
-        const auto found = engine.find(keyspace, row.leaf);
-        bool there = false;
-        if (found && *found) {
-          engine.for_each_live(keyspace, **found, [&](const LiveDotView& dot) {
-            there = there || (dot.dot == Dot{actors_[i].id, c + 1} && dot.stamp == row.stamp &&
-                              dot.bytes == row.payload);
-          });
-        }
-        if (!there)
-          detail += "; missing: " + to_string(Dot{actors_[i].id, c + 1}) + " at " + quoted(row.leaf);
-      }
-    }
-    constexpr std::size_t detail_max = 600;
-    if (detail.size() > detail_max) detail.replace(detail_max, std::string::npos, "...");
-    return "the live dots aren't those of the version" + detail;
-  }
+  if (content != view.expected)
+    return "the live dots aren't those of the version" + describe_difference(view, engine, keyspace);
   if (thorough) {
     const auto recomputed = engine.recompute_digests(keyspace);
     if (!recomputed) return "digests can't be recomputed: " + to_string(recomputed.error());
     if (*recomputed != digests) return "the kept digests aren't those of the leaves";
   }
   return check_digests(view.counters, content, digests);
+}
+
+// Which dots are there though they shouldn't be, and which aren't though they should.
+std::string Oracle::describe_difference(const View& view, const Engine& engine,
+                                        const KeyspaceState& keyspace) const {
+  std::string detail;
+  for (const auto& [leaf, before, live] : Mirror().refresh(engine, keyspace, true)) {
+    for (const LiveDot& dot : live) {
+      const auto it = index_.find(dot.dot.actor);
+      const bool due = it != index_.end() && it->second < view.alive.size() &&
+                       dot.dot.counter <= view.alive[it->second].size() &&
+                       view.alive[it->second][dot.dot.counter - 1];
+      if (!due) detail += "; not due: " + to_string(dot.dot) + " at " + quoted(leaf);
+    }
+  }
+  for (std::size_t i = 0; i < view.alive.size(); ++i) {
+    for (std::uint64_t c = 0; c < view.alive[i].size(); ++c) {
+      if (!view.alive[i][c]) continue;
+      const Row& row = actors_[i].rows[c];
+      const auto found = engine.find(keyspace, row.leaf);
+      bool there = false;
+      if (found && *found) {
+        engine.for_each_live(keyspace, **found, [&](const LiveDotView& dot) {
+          there = there || (dot.dot == Dot{actors_[i].id, c + 1} && dot.stamp == row.stamp &&
+                            dot.bytes == row.payload);
+        });
+      }
+      if (!there) detail += "; missing: " + to_string(Dot{actors_[i].id, c + 1}) + " at " + quoted(row.leaf);
+    }
+  }
+  constexpr std::size_t detail_max = 600;
+  if (detail.size() > detail_max) detail.replace(detail_max, std::string::npos, "...");
+  return detail;
 }
 
 Finding Oracle::check_row(const Dot& dot, std::string_view leaf, const std::vector<Dot>& removed,
@@ -318,8 +359,10 @@ Finding Oracle::check_row_name(const Dot& dot, std::string_view leaf) const {
 
 Version Oracle::everything() const {
   Version all;
-  for (const Actor& actor : actors_)
-    if (!actor.rows.empty()) all.raise(actor.id, actor.rows.size());
+  for (const Actor& actor : actors_) {
+    const std::uint64_t due = actor.closed ? actor.kept : actor.rows.size();
+    if (due != 0) all.raise(actor.id, due);
+  }
   return all;
 }
 

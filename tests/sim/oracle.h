@@ -56,6 +56,14 @@ class Mirror {
   bool readable_ = true;
 };
 
+// How a replica ended before it came back.
+enum class Comeback {
+  in_order,  // Everything was written, and it goes on under its actors.
+  undone,    // A commit failed. As below, but an end in good order may bring its actors back.
+  crashed,   // Rows beyond its disk were shown to nobody: they never were. Its actors write no more.
+  older,     // With an older disk: rows beyond it may live on elsewhere. Its actors write no more.
+};
+
 class Oracle {
  public:
   // What one replica is expected to hold.
@@ -74,9 +82,11 @@ class Oracle {
   // rules of changes: own counters run on without holes, one row for each leaf.
   Finding add_change(std::uint32_t replica, const ActorId& self, const Version& before, const Version& after,
                      const std::vector<LeafChange>& leaves);
-  // `replica` came back with what its disk holds: rows beyond were never made,
-  // and none of its actors writes again. `others` are the views of the rest.
-  Finding forget_beyond(std::uint32_t replica, const Version& disk, const std::vector<const View*>& others);
+  // `replica` came back with what its disk holds. `others` are the views of the rest.
+  Finding restart(std::uint32_t replica, const Version& disk, Comeback how,
+                  const std::vector<const View*>& others);
+  // Rows of actors that write no more and that none of the holders has needn't come back.
+  void reckon(const std::vector<Version>& holders);
 
   // Moves the view to what the engine says and holds the two against each other.
   // Cheap when nothing changed, unless `thorough`, which reads all leaves and
@@ -88,7 +98,7 @@ class Oracle {
                     std::uint64_t stamp, std::string_view payload) const;
   Finding check_row_name(const Dot& dot, std::string_view leaf) const;
 
-  // All rows that weren't lost with a disk.
+  // All rows that somebody must still have.
   Version everything() const;
   std::size_t row_count() const { return rows_; }
 
@@ -105,18 +115,27 @@ class Oracle {
   struct Change {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
-    std::vector<std::uint64_t> past;  // What its origin had when it made it.
+    // What its origin had taken in since its previous change: (actor, counter).
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> past;
   };
   struct Actor {
     ActorId id;
     std::uint32_t replica = 0;
-    bool closed = false;  // Its replica fell back to the disk since.
+    bool closed = false;      // Its replica fell back to the disk since.
+    bool may_return = false;  // After an end in good order.
+    std::uint64_t kept = 0;   // Once closed: somebody has this many of its rows.
     std::vector<Row> rows;
     std::vector<Change> changes;
+    std::vector<std::uint64_t> past;  // What it had at its newest change.
   };
 
   const Row* find_row(const Dot& dot) const;
+  Finding rows_of(const ActorId& self, std::uint64_t first, const std::vector<LeafChange>& leaves,
+                  std::vector<Row>& rows) const;
   Finding advance(View& view, const Version& to);
+  Finding cover(View& view, std::size_t actor, std::uint64_t row) const;
+  std::string describe_difference(const View& view, const Engine& engine,
+                                  const KeyspaceState& keyspace) const;
   Finding check_digests(const std::vector<std::uint64_t>& counters, std::uint64_t content,
                         const DigestPair& digests);
 

@@ -1,0 +1,141 @@
+// When all faults have ended: who must agree, and by when (R-AE-3).
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/session_end.h"
+#include "tests/sim/sim_impl.h"
+
+namespace syncline::sim {
+namespace {
+
+constexpr Micros look_every = 50 * millisecond;
+constexpr Micros agreement_within = 10 * tick;
+
+// Whether those who aren't away reach each other over themselves.
+bool is_connected(const Shape& shape, const std::vector<bool>& away) {
+  std::vector<bool> reached(shape.replicas);
+  std::uint32_t count = 0;
+  for (std::uint32_t r = 0; r < shape.replicas && count == 0; ++r)
+    if (!away[r]) reached[r] = true, count = 1;
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const auto& [a, b] : shape.links) {
+      if (away[a] || away[b] || reached[a] == reached[b]) continue;
+      reached[a] = reached[b] = grown = true;
+      ++count;
+    }
+  }
+  std::uint32_t there = 0;
+  for (std::uint32_t r = 0; r < shape.replicas; ++r) there += away[r] ? 0U : 1U;
+  return count == there && there > 1;
+}
+
+}  // namespace
+
+// Some machines that stay away while the others agree; often none.
+std::vector<bool> Sim::Impl::draw_away() {
+  std::vector<bool> away(shape.replicas);
+  for (std::uint32_t r = 0; r < shape.replicas; ++r) away[r] = rng.one_in(3) || !machines[r].engine;
+  return is_connected(shape, away) ? away : std::vector<bool>(shape.replicas);
+}
+
+void Sim::Impl::heal(const std::vector<bool>& away) {
+  chaos = false;
+  dice.rest();
+  network.heal();
+  for (std::uint32_t r = 0; r < shape.replicas; ++r) {
+    Machine& machine = machines[r];
+    machine.clock.drift(0, schedule.now());
+    machine.paused_until = 0;
+    machine.full_until = 0;
+    if (machine.disk) machine.disk->set_full(false);
+    if (machine.engine) machine.engine->set_read_only(false);
+    if (machine.commit_at != 0) commit_later(r, shape.commit_max);
+    const bool is_copy = shape.has_clone && r + 1 == shape.replicas;
+    if (away[r]) {
+      network.cut_off(r);
+    } else if (!machine.engine && (cloned || !is_copy)) {
+      start(r);
+    }
+  }
+  network.dial_all();
+  for (std::uint32_t r = 0; r < shape.replicas; ++r) settle(r);
+}
+
+bool Sim::Impl::agree(const std::vector<bool>& away, bool everything) {
+  for (const auto& [name, oracle] : oracles) {
+    const Version all = oracle.everything();
+    std::optional<Version> one;
+    for (std::uint32_t r = 0; r < shape.replicas; ++r) {
+      const auto keyspace = machines[r].keyspaces.find(name);
+      if (away[r] || !machines[r].engine || keyspace == machines[r].keyspaces.end()) continue;
+      const Version has = machines[r].engine->persisted_version(*keyspace->second);
+      if (everything && !has.includes(all)) return false;
+      if (one && *one != has) return false;
+      one = has;
+    }
+  }
+  for (const auto& [a, b] : shape.links) {
+    const bool concerned = !away[a] && !away[b] && machines[a].engine && machines[b].engine;
+    if (concerned && network.lacks_connection(a, b)) return false;
+  }
+  bool in_sync = true;
+  network.for_each_end([&](std::uint32_t, std::uint32_t, End& end) {
+    const Session& session = static_cast<SessionEnd&>(end).session();
+    in_sync = in_sync && session.established() && session.in_sync();
+  });
+  return in_sync;
+}
+
+std::string Sim::Impl::describe_disagreement(const std::vector<bool>& away) {
+  std::string detail;
+  for (std::uint32_t r = 0; r < shape.replicas; ++r) {
+    if (away[r] || !machines[r].engine) continue;
+    for (const auto& [name, keyspace] : machines[r].keyspaces)
+      detail += "; " + std::to_string(r) + " has " +
+                std::to_string(machines[r].engine->persisted_version(*keyspace).size()) + " of " +
+                std::to_string(oracles.find(name)->second.everything().size()) + " dots of " + name;
+  }
+  for (const auto& [a, b] : shape.links)
+    if (!away[a] && !away[b] && network.lacks_connection(a, b))
+      detail += "; " + std::to_string(a) + " and " + std::to_string(b) + " aren't connected";
+  network.for_each_end([&](std::uint32_t host, std::uint32_t peer, End& end) {
+    if (!static_cast<SessionEnd&>(end).session().in_sync())
+      detail += "; " + std::to_string(host) + " isn't in sync with " + std::to_string(peer);
+  });
+  return detail;
+}
+
+bool Sim::Impl::wait_for_agreement(const std::vector<bool>& away, bool everything) {
+  const Micros began = schedule.now();
+  Micros look = began;
+  while (!violation && schedule.now() < began + agreement_within && schedule.step()) {
+    if (schedule.now() < look) continue;
+    look = schedule.now() + look_every;
+    if (agree(away, everything)) break;
+  }
+  counts.calm_ticks = std::max(counts.calm_ticks, (schedule.now() - began) / tick + 1);
+  if (violation) return false;
+  if (agree(away, everything)) return true;
+  found("no agreement after ten tick intervals of calm" + describe_disagreement(away));
+  return false;
+}
+
+void Sim::Impl::run_calm() {
+  if (violation) return;
+  const std::vector<bool> nobody(shape.replicas);
+  if (const std::vector<bool> away = draw_away(); away != nobody) {
+    heal(away);
+    if (!wait_for_agreement(away, false)) return;
+    counts.marks.reach(Mark::core_agreed);
+  }
+  heal(nobody);
+  if (!wait_for_agreement(nobody, true)) return;
+  check_all();
+  for (const Machine& machine : machines)
+    if (machine.old_disk) counts.marks.reach(Mark::old_disk_caught_up);
+}
+
+}  // namespace syncline::sim

@@ -1,0 +1,126 @@
+// What the machines' people and their bad luck do.
+#include <iterator>
+#include <utility>
+
+#include "tests/sim/sim_impl.h"
+
+namespace syncline::sim {
+namespace {
+
+// From `least` to `most`, each order of magnitude as often as another.
+Micros draw_length(Rng& rng, Micros least, Micros most) {
+  Micros length = least;
+  while (length < most && !rng.one_in(8)) length *= 2;
+  length += rng.below(length);
+  return length < most ? length : most;
+}
+
+constexpr Micros minute = 60 * second;
+constexpr Micros day = 24 * 60 * minute;
+
+}  // namespace
+
+// One beat: somebody writes, something breaks, or both.
+void Sim::Impl::operate() {
+  if (!chaos || violation) return;
+  schedule.after(rng.below(2 * shape.operation_gap) + 1, [this] { operate(); });
+  const auto r = static_cast<std::uint32_t>(rng.below(shape.replicas));
+  ++counts.operations;
+  network.disturb();
+  disturb_clock(r);
+  disturb_life(r);
+  const Machine& machine = machines[r];
+  const bool awake = machine.engine && machine.paused_until <= schedule.now() && !is_full(machine);
+  if (awake && counts.operations <= options.operations) write(r);
+}
+
+void Sim::Impl::write(std::uint32_t r) {
+  Machine& machine = machines[r];
+  Rng own(mix(options.seed, counts.operations));  // So that leaving one out changes no other.
+  auto at = machine.keyspaces.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(own.below(machine.keyspaces.size())));
+  const auto& [name, keyspace] = *at;
+  if (machine.disk && dice.strikes(Fault::read_error)) machine.disk->fail_read(own.between(1, 4));
+  Oracle::View& view = machine.views[name];
+  const std::uint64_t failed_before = machine.disk ? machine.disk->reads_failed() : 0;
+  Finding finding = sim::operate(*machine.engine, *keyspace, time_of(r), r, shape.operations,
+                                 machine.disk.get(), own, oracles.find(name)->second, view);
+  found(std::move(finding));
+  if (machine.disk && machine.disk->reads_failed() != failed_before)
+    counts.marks.reach(Mark::transaction_failed);
+  if (const auto actor = machine.engine->own_actor(*keyspace)) {
+    const auto [known, first] = machine.wrote_as.try_emplace(name, *actor);
+    if (!first && std::exchange(known->second, *actor) != *actor) counts.marks.reach(Mark::actor_rotated);
+  }
+  if (cloned && r + 1 == shape.replicas) counts.marks.reach(Mark::clone_wrote);
+  settle(r);
+}
+
+void Sim::Impl::disturb_clock(std::uint32_t r) {
+  Clock& clock = machines[r].clock;
+  if (dice.strikes(Fault::drift)) {
+    const auto ppm = static_cast<std::int64_t>(dice.rng(Fault::drift).below(100'001)) - 50'000;
+    clock.drift(ppm, schedule.now());
+  }
+  if (dice.strikes(Fault::step)) {
+    Rng& random = dice.rng(Fault::step);
+    const auto off = std::chrono::milliseconds(draw_length(random, second, 3'650 * day) / millisecond);
+    clock.step(random.one_in(2) ? off : -off);
+  }
+  if (dice.strikes(Fault::freeze)) clock.freeze(!clock.frozen(), schedule.now());
+}
+
+void Sim::Impl::disturb_life(std::uint32_t r) {
+  Machine& machine = machines[r];
+  if (dice.strikes(Fault::night)) network.jump(draw_length(dice.rng(Fault::night), minute, 400 * day));
+  if (!machine.engine) return;
+  if (dice.strikes(Fault::pause)) pause(r);
+  if (!machine.disk) return;
+  const Micros rest = rng.between(1, 3'000) * millisecond;
+  if (dice.strikes(Fault::crash)) return crash(r, rest);
+  if (dice.strikes(Fault::restart)) return restart(r);
+  if (dice.strikes(Fault::amnesia)) return fall_back(r, Disk());
+  if (!machine.snapshots.empty() && dice.strikes(Fault::restore)) {
+    const std::uint64_t which = dice.rng(Fault::restore).below(machine.snapshots.size());
+    return fall_back(r, Disk(machine.snapshots[which]));
+  }
+  const bool is_copy = shape.has_clone && r + 1 == shape.replicas;
+  if (shape.has_clone && !cloned && !is_copy && dice.strikes(Fault::clone)) clone(r);
+}
+
+void Sim::Impl::pause(std::uint32_t r) {
+  const Micros length = draw_length(dice.rng(Fault::pause), second, day);
+  machines[r].paused_until = schedule.now() + length;
+  network.hold(r, length);
+}
+
+// Everything is written, then the process ends and a new one starts.
+void Sim::Impl::restart(std::uint32_t r) {
+  Machine& machine = machines[r];
+  network.drop(r);
+  collect_records(r);
+  while (!machine.writing.empty() && store(machine, machine.writing.front())) machine.writing.pop_front();
+  machine.proven = machine.writing.empty();
+  fall(r, machine.proven ? Comeback::in_order : Comeback::crashed);
+  restart_later(r, 1);
+}
+
+// The machine comes back with another disk than it had.
+void Sim::Impl::fall_back(std::uint32_t r, Disk older) {
+  Machine& machine = machines[r];
+  *machine.disk = std::move(older);
+  machine.old_disk = true;
+  fall(r, Comeback::older);
+  restart_later(r, dice.rng(Fault::restore).between(1, 3'000) * millisecond);
+}
+
+void Sim::Impl::clone(std::uint32_t r) {
+  cloned = true;
+  const std::uint32_t copy = shape.replicas - 1;
+  shape.keyspaces[copy] = shape.keyspaces[r];
+  machines[copy].disk = std::make_unique<Disk>(*machines[r].disk);
+  start(copy);
+  settle(copy);
+}
+
+}  // namespace syncline::sim
