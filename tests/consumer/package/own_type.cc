@@ -32,7 +32,7 @@ struct Stars {
         reader.scan(std::string_view(prefix), [&](std::string_view leaf, std::span<const LiveDotView> live) {
           std::string_view voter;
           // Dots come in order; bytes may be anybody's.
-          if (flat_element(leaf, prefix.size(), buffer, voter) && live.back().bytes.size() == 1)
+          if (syncline::flat_element(leaf, prefix.size(), buffer, voter) && live.back().bytes.size() == 1)
             votes[std::string(voter)] = live.back().bytes.front();
           return true;
         });
