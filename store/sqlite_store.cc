@@ -225,10 +225,11 @@ Result<void> SqliteStore::load_keyspaces(Head& head) {
   auto rows = connection_.prepare(
       "SELECT id, name, hlc, writer, leaves, context, state, checksum FROM keyspaces ORDER BY id");
   if (!rows) return tl::unexpected(rows.error());
+  std::vector<std::pair<std::int64_t, std::int64_t>> unproven;  // Ids, and checksums without a writer.
   for (;;) {
     const auto row = rows->step();
     if (!row) return tl::unexpected(row.error());
-    if (!*row) return {};
+    if (!*row) return forget_writers(unproven);
     const auto id = rows->integer(0);
     KeyspaceHead keyspace;
     keyspace.name = rows->bytes(1);
@@ -242,11 +243,31 @@ Result<void> SqliteStore::load_keyspaces(Head& head) {
       return damaged("the head of a keyspace fails its checksum");
     keyspace.digests = {*context, *state};
     if (proven_ && writer != no_writer) keyspace.self = static_cast<std::uint32_t>(writer);
+    if (!proven_ && writer != no_writer)
+      unproven.emplace_back(id, head_checksum(id, rows->integer(2), no_writer, rows->integer(4),
+                                              keyspace.name, rows->bytes(5), rows->bytes(6)));
     head.hlc = std::max(head.hlc, unsigned_of(rows->integer(2)));
     keyspaces_[keyspace.name].id = id;
     next_keyspace_ = id + 1;
     head.keyspaces.push_back(std::move(keyspace));
   }
+}
+
+// Who can't be proven to go on must not be taken up by the next opening either,
+// which this one's close will prove to continue this.
+Result<void> SqliteStore::forget_writers(const std::vector<std::pair<std::int64_t, std::int64_t>>& heads) {
+  if (heads.empty()) return {};
+  auto forget = connection_.prepare("UPDATE keyspaces SET writer = NULL, checksum = ? WHERE id = ?");
+  if (!forget) return tl::unexpected(forget.error());
+  auto done = transact([&]() -> Result<void> {
+    for (const auto& [id, checksum] : heads)
+      if (auto forgotten = forget->bind(checksum, id).run(); !forgotten) return forgotten;
+    return {};
+  });
+  // A full disk shall not keep a store from being opened; then nothing is proven by its close.
+  seals_ = done.has_value();
+  if (!done && done.error().code == Errc::disk_full) return {};
+  return done;
 }
 
 // Null for a keyspace that isn't there: its records have lost their head.
@@ -358,7 +379,7 @@ Result<void> SqliteStore::close() {
   if (stopped_) return tl::unexpected(*stopped_);
   if (options_.relaxed)
     if (auto done = connection_.execute("PRAGMA synchronous=FULL"); !done) return done;
-  if (side_file_) {
+  if (side_file_ && seals_) {
     std::uint64_t drawn = 0;
     if (getentropy(&drawn, sizeof drawn) != 0)
       return failure(Errc::unsupported, "the system has no random bits to give");

@@ -73,6 +73,7 @@ class SqliteStore final : public RecordStore {
   Result<bool> begin_holding();
   Result<void> load_meta(Head& head);
   Result<void> load_keyspaces(Head& head);
+  Result<void> forget_writers(const std::vector<std::pair<std::int64_t, std::int64_t>>& heads);
   Result<void> load_actors(Head& head);
   Result<void> load_log(Head& head);
   Result<void> load_staged(Head& head);
@@ -107,6 +108,7 @@ class SqliteStore final : public RecordStore {
   std::int64_t next_log_ = 1;
   std::int64_t next_token_ = 1;
   bool proven_ = false;           // Nothing else continued what the file holds.
+  bool seals_ = true;             // close() lets the next opening prove the same.
   std::string found_;             // What find() shows.
   std::optional<Error> stopped_;  // The disk failed: nothing is written before a reopening.
   bool full_ = false;

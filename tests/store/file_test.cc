@@ -199,6 +199,17 @@ TEST_F(FileTest, ACopyPutBackWithItsSideFileDoesToo_R_ID_2) {
   EXPECT_NE(write(path, 3), first);
 }
 
+// The opening that can't prove anything writes nothing and closes in order: what it couldn't prove
+// isn't proven by that.
+TEST_F(FileTest, AnActorThatWasNotProvenOnceIsNeverTakenUpAgain_R_ID_2) {
+  const ActorId first = write(path, 1);
+  copy(path, folder / "kept.db");
+  EXPECT_EQ(write(path, 2), first);
+  copy(folder / "kept.db", path);
+  { const Replica idle = open(path); }
+  EXPECT_NE(write(path, 3), first) << "dot 2 of the first actor is somebody's already";
+}
+
 TEST_F(FileTest, ACopyElsewhereWritesUnderAFreshActorAndTheOriginalGoesOn_R_ID_1) {
   const ActorId first = write(path, 1);
   copy(path, folder / "copy.db");
