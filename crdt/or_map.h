@@ -99,7 +99,7 @@ requires(is_map(map_type)) class NestedMap : public Standalone<NestedMap<map_typ
   template <class Fn>
   [[nodiscard]] Result<NestedMap> update(const ActorId& actor, std::uint64_t now, Fn&& write) {
     return this->try_mutate(actor, now, [&write](LeafEdit& edit) {
-      Writer<LeafEdit> map(edit, {});
+      BasicMapWriter<LeafEdit, map_type> map(edit, {});
       write(map);
     });
   }

@@ -48,7 +48,7 @@ class Before {
       going = visit(leaf, std::span<const LiveDotView>(live_));
     };
     const auto tell_changed_below = [&](std::string_view leaf) {
-      for (; going && next != changed_.end() && next->leaf < leaf; ++next) tell(next->leaf, next->before);
+      for (; going && next != changed_.end() && next->leaf.compare(leaf) < 0; ++next) tell(next->leaf, next->before);
     };
     const auto scanned = engine_.scan(keyspace_, from, [&](std::string_view leaf, std::string_view value) {
       if (!leaf.starts_with(prefix)) return false;
