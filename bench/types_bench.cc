@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/data.h"
+#include "bench/home.h"
 #include "bench/links.h"
 #include "crdt/lww.h"
 #include "crdt/or_set.h"
@@ -17,7 +18,7 @@ namespace syncline::bench {
 namespace {
 
 constexpr std::size_t element_count = 100'000;
-constexpr std::size_t batch = 1'000;  // Operations a transaction.
+constexpr std::size_t batch = Home::batch;
 constexpr std::size_t scan_length = 100;
 constexpr const char* key = "k";
 
@@ -38,35 +39,16 @@ const Value& value() {
   return only;
 }
 
-// A replica with one keyspace, in memory.
-class Home {
+class TypesHome : public Home {
  public:
-  Home() : replica_(open_replica(clock_)), keyspace_(replica_.keyspace("types")) {}
+  TypesHome() : Home("types") {}
 
-  // fn(tx, i) for i below `count`, `batch` of them a transaction.
-  template <class Fn>
-  void write(std::size_t count, Fn&& fn) {
-    for (std::size_t at = 0; at < count; at += batch) {
-      const auto written = keyspace_.update([&](Update& tx) {
-        for (std::size_t i = at; i < std::min(at + batch, count); ++i) fn(tx, i);
-      });
-      require(written.has_value(), "a transaction is written");
-    }
-  }
   void fill_set() {
     write(element_count, [](Update& tx, std::size_t i) { tx.set(key).insert(elements()[i]); });
   }
   void fill_map() {
     write(element_count, [](Update& tx, std::size_t i) { tx.map(key).set(fields()[i], value()); });
   }
-  ManualClock& clock() { return clock_; }
-  Replica& replica() { return replica_; }
-  Keyspace& keyspace() { return keyspace_; }
-
- private:
-  ManualClock clock_;
-  Replica replica_;
-  Keyspace keyspace_;
 };
 
 void count(benchmark::State& state, std::size_t each) {
@@ -78,7 +60,7 @@ template <class Prepare, class Run>
 void measure_fresh(benchmark::State& state, Prepare&& prepare, Run&& run) {
   for (auto pass : state) {
     state.PauseTiming();
-    auto home = std::make_unique<Home>();
+    auto home = std::make_unique<TypesHome>();
     prepare(*home);
     state.ResumeTiming();
     run(*home);
@@ -91,21 +73,21 @@ void measure_fresh(benchmark::State& state, Prepare&& prepare, Run&& run) {
 
 void set_insert(benchmark::State& state) {
   measure_fresh(
-      state, [](Home&) {}, [](Home& home) { home.fill_set(); });
+      state, [](TypesHome&) {}, [](TypesHome& home) { home.fill_set(); });
 }
 void set_insert_again(benchmark::State& state) {
   measure_fresh(
-      state, [](Home& home) { home.fill_set(); }, [](Home& home) { home.fill_set(); });
+      state, [](TypesHome& home) { home.fill_set(); }, [](TypesHome& home) { home.fill_set(); });
 }
 void set_erase(benchmark::State& state) {
   measure_fresh(
-      state, [](Home& home) { home.fill_set(); },
-      [](Home& home) {
+      state, [](TypesHome& home) { home.fill_set(); },
+      [](TypesHome& home) {
         home.write(element_count, [](Update& tx, std::size_t i) { tx.set(key).erase(elements()[i]); });
       });
 }
 void set_contains(benchmark::State& state) {
-  Home home;
+  TypesHome home;
   home.fill_set();
   const SetView view = home.keyspace().set(key);
   for (auto pass : state) {
@@ -118,21 +100,21 @@ void set_contains(benchmark::State& state) {
 
 void map_insert(benchmark::State& state) {
   measure_fresh(
-      state, [](Home&) {}, [](Home& home) { home.fill_map(); });
+      state, [](TypesHome&) {}, [](TypesHome& home) { home.fill_map(); });
 }
 void map_overwrite(benchmark::State& state) {
   measure_fresh(
-      state, [](Home& home) { home.fill_map(); }, [](Home& home) { home.fill_map(); });
+      state, [](TypesHome& home) { home.fill_map(); }, [](TypesHome& home) { home.fill_map(); });
 }
 void map_remove(benchmark::State& state) {
   measure_fresh(
-      state, [](Home& home) { home.fill_map(); },
-      [](Home& home) {
+      state, [](TypesHome& home) { home.fill_map(); },
+      [](TypesHome& home) {
         home.write(element_count, [](Update& tx, std::size_t i) { tx.map(key).erase(fields()[i]); });
       });
 }
 void map_get(benchmark::State& state) {
-  Home home;
+  TypesHome home;
   home.fill_map();
   const MapView view = home.keyspace().map(key);
   for (auto pass : state) {
@@ -141,7 +123,7 @@ void map_get(benchmark::State& state) {
   count(state, element_count);
 }
 void map_scan(benchmark::State& state) {
-  Home home;
+  TypesHome home;
   home.fill_map();
   const MapView view = home.keyspace().map(key);
   std::size_t at = 0;
@@ -158,13 +140,13 @@ void map_scan(benchmark::State& state) {
 }
 
 void counter_add(benchmark::State& state) {
-  Home home;
+  TypesHome home;
   for (auto pass : state) home.write(batch, [](Update& tx, std::size_t) { tx.counter(key).add(1); });
   count(state, batch);
 }
 // A transaction an operation: what a call costs beside its writes.
 void single_update(benchmark::State& state) {
-  Home home;
+  TypesHome home;
   std::size_t at = 0;
   for (auto pass : state) {
     const auto written = home.keyspace().update([&](Update& tx) { tx.map(key).set(fields()[at], value()); });
@@ -202,11 +184,11 @@ void digest_of_row(benchmark::State& state) {
 // The whole state into a fresh replica; time of the side that is measured only.
 template <Elapsed Traffic::*side>
 void full_pass(benchmark::State& state) {
-  Home home;
+  TypesHome home;
   home.fill_map();
   std::uint64_t bytes = 0;
   for (auto pass : state) {
-    Home fresh;
+    TypesHome fresh;
     LinkPair links(home.replica(), fresh.replica(), home.clock());
     links.exchange();
     state.SetIterationTime((links.to_b().*side).cpu_ms / 1e3);

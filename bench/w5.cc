@@ -6,39 +6,16 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "bench/data.h"
-#include "bench/links.h"
+#include "bench/home.h"
 #include "bench/record.h"
 #include "bench/workloads.h"
 
 namespace syncline::bench {
 namespace {
 
-constexpr std::size_t batch = 1'000;
+constexpr std::size_t batch = Home::batch;
 constexpr std::size_t register_keys = 1'000;
 constexpr std::size_t fan_out = 100;  // Children of a map, at each of three depths above the fields.
-
-// A replica with one keyspace, in memory.
-class Home {
- public:
-  Home() : replica_(open_replica(clock_)), keyspace_(replica_.keyspace("w5")) {}
-
-  // fn(tx, i) for i below `count`, `batch` of them a transaction.
-  template <class Fn>
-  void write(std::size_t count, Fn&& fn) {
-    for (std::size_t at = 0; at < count; at += batch) {
-      const auto written = keyspace_.update([&](Update& tx) {
-        for (std::size_t i = at; i < std::min(at + batch, count); ++i) fn(tx, i);
-      });
-      require(written.has_value(), "a transaction is written");
-    }
-  }
-  Keyspace& keyspace() { return keyspace_; }
-
- private:
-  ManualClock clock_;
-  Replica replica_;
-  Keyspace keyspace_;
-};
 
 // Times `run` and prints it as a record.
 template <class Run>
@@ -73,7 +50,7 @@ void run_nested(std::size_t n) {
       map.insert_or_assign(path.key + '/' + path.first + '/' + path.second + '/' + path.field, value);
     require(map.size() == n, "all fields are there");
   });
-  Home home;
+  Home home("w5");
   const Value blob(Blob{value});
   measure("syncline", "OrMap", "nested_insert", n, [&] {
     home.write(n, [&](Update& tx, std::size_t i) {
@@ -91,7 +68,7 @@ void run_set(std::size_t n) {
   const std::vector<std::string> all = strings(n, key_chars, 1);
   std::vector<Value> values(all.begin(), all.end());
   absl::btree_set<std::string> floor;
-  Home home;
+  Home home("w5");
   const auto each = [&](const char* phase, auto&& on_floor, auto&& ours) {
     measure("floor", "absl::btree_set", phase, n, [&] {
       for (const std::string& element : all) on_floor(element);
@@ -123,7 +100,7 @@ void run_registers(const char* variant, const char* phase, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) map.insert_or_assign(keys[i % register_keys], value);
     require(map.size() == register_keys, "all keys are there");
   });
-  Home home;
+  Home home("w5");
   const Value blob(Blob{value});
   measure("syncline", variant, phase, n, [&] {
     home.write(n, [&](Update& tx, std::size_t i) { tx.at<Register>(keys[i % register_keys]).set(blob); });
@@ -131,7 +108,7 @@ void run_registers(const char* variant, const char* phase, std::size_t n) {
 }
 
 void run_bounded(std::size_t n) {
-  Home home;
+  Home home("w5");
   home.write(1,
              [n](Update& tx, std::size_t) { tx.at<BoundedCounter>("b").add(static_cast<std::int64_t>(n)); });
   measure("floor", "PnCounter", "bounded_spend", n,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "crdt/crdt.h"
+#include "tests/support/actor.h"
 
 namespace syncline {
 namespace {
@@ -12,12 +13,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-
-ActorId actor(std::uint8_t number) {
-  ActorId id;
-  id.bytes[0] = number;
-  return id;
-}
 
 const ActorId a = actor(1);
 const ActorId b = actor(2);

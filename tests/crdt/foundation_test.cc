@@ -12,6 +12,7 @@
 #include "crdt/leaf_access.h"
 #include "crdt/leaf_key.h"
 #include "crdt/version.h"
+#include "tests/support/actor.h"
 #include "tests/support/random.h"
 
 namespace syncline {
@@ -19,12 +20,6 @@ namespace {
 
 using testing::ElementsAre;
 using namespace std::chrono_literals;
-
-ActorId actor(std::uint8_t number) {
-  ActorId id;
-  id.bytes[0] = number;
-  return id;
-}
 
 TEST(Varint, TakesBackWhatWasPut) {
   for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128},

@@ -13,6 +13,7 @@
 #include "crdt/crdt.h"
 #include "tests/crdt/exhaustive.h"
 #include "tests/crdt/flawed_counter.h"
+#include "tests/crdt/raw_leaves.h"
 
 namespace syncline {
 
@@ -450,27 +451,6 @@ struct FlawedBoundedSubject {
   }
 };
 
-// All leaves below a name, as if each were an element: what an erasure must not take counters for.
-struct Leaves {
-  template <LeafAccess A>
-  class Writer {
-   public:
-    Writer(A& access, Place place) : access_(access), path_(place.path()) {}
-    void erase() {
-      std::vector<std::string> leaves;
-      access_.scan(std::string_view(path_), [&leaves](std::string_view leaf, std::span<const LiveDotView>) {
-        leaves.emplace_back(leaf);
-        return true;
-      });
-      for (const std::string& leaf : leaves) access_.remove(access_.open(std::string_view(leaf)));
-    }
-
-   private:
-    A& access_;
-    std::string path_;
-  };
-};
-
 // Nested maps: below "m", names "0" and "1", each with a counter and a set of one element; erasure of a
 // name and of "m". `flaw`: an erasure that removes the counter's leaves instead of writing floors.
 enum class NestedFlaw { none, erases_shares };
@@ -498,7 +478,7 @@ struct NestedSubject {
         case insert_0:
           return map.template at<OrMap>("0").template at<OrSet<std::int64_t>>("s").insert(7);
         case erase_0:
-          if (flaw == NestedFlaw::erases_shares) return map.template at<Leaves>("0").erase();
+          if (flaw == NestedFlaw::erases_shares) return map.template at<RawLeaves>("0").erase();
           return static_cast<void>(map.erase("0"));
         default:
           return static_cast<void>(root.erase("m"));

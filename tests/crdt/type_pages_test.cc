@@ -3,18 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "crdt/crdt.h"
+#include "tests/support/actor.h"
 
 namespace syncline {
 namespace {
 
 using testing::ElementsAre;
 using testing::Pair;
-
-ActorId actor(std::uint8_t number) {
-  ActorId id;
-  id.bytes[0] = number;
-  return id;
-}
 
 const ActorId a = actor(1);
 const ActorId b = actor(2);

@@ -5,6 +5,7 @@
 #include "crdt/crdt.h"
 #include "crdt/key_logic.h"
 #include "tests/crdt/encode_state.h"
+#include "tests/support/actor.h"
 #include "tests/support/random.h"
 
 namespace syncline {
@@ -12,12 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-ActorId actor(std::uint8_t number) {
-  ActorId id;
-  id.bytes[0] = number;
-  return id;
-}
 
 const ActorId a = actor(1);
 const ActorId b = actor(2);

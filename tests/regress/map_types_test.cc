@@ -6,6 +6,7 @@
 #include "tests/crdt/flawed_types.h"
 #include "tests/regress/flawed_maps.h"
 #include "tests/regress/flawed_sets.h"
+#include "tests/support/actor.h"
 
 namespace syncline {
 namespace {
@@ -14,12 +15,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 using Elements = std::vector<std::string>;
-
-ActorId actor(int number) {
-  ActorId id;
-  id.bytes[0] = static_cast<std::uint8_t>(number);
-  return id;
-}
 
 const ActorId a = actor(1);
 const ActorId b = actor(2);

@@ -8,6 +8,7 @@
 #include "tests/crdt/flawed_counter.h"
 #include "tests/crdt/flawed_types.h"
 #include "tests/regress/flawed_sets.h"
+#include "tests/support/actor.h"
 
 namespace syncline {
 namespace {
@@ -15,12 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using Elements = std::vector<std::string>;
-
-ActorId actor(int number) {
-  ActorId id;
-  id.bytes[0] = static_cast<std::uint8_t>(number);
-  return id;
-}
 
 const ActorId a = actor(1);
 const ActorId b = actor(2);
