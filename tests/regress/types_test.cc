@@ -24,15 +24,15 @@ const ActorId b = actor(2);
 class Set : public OrSet<std::string> {
  public:
   using Delta = OrSet<std::string>;
-  Delta add(int who, const std::string& name) { return insert(actor(who), name); }
-  Delta remove(int who, const std::string& name) { return erase(actor(who), name); }
+  Delta add(std::uint8_t who, const std::string& name) { return insert(actor(who), name); }
+  Delta remove(std::uint8_t who, const std::string& name) { return erase(actor(who), name); }
 };
 
 class Map : public LwwMap<std::string> {
  public:
   using Delta = LwwMap<std::string>;
-  Delta add(int who, const std::string& name) { return set(actor(who), 1, name, "value"); }
-  Delta remove(int who, const std::string& name) { return erase(actor(who), name); }
+  Delta add(std::uint8_t who, const std::string& name) { return set(actor(who), 1, name, "value"); }
+  Delta remove(std::uint8_t who, const std::string& name) { return erase(actor(who), name); }
   Elements elements() const {
     Elements names;
     for_each([&names](std::string_view name, const std::string&) {
@@ -47,8 +47,8 @@ class Map : public LwwMap<std::string> {
 class Register : public LwwRegister<std::string> {
  public:
   using Delta = LwwRegister<std::string>;
-  Delta add(int who, const std::string& name) { return set(actor(who), 1, name); }
-  Delta remove(int who, const std::string&) { return clear(actor(who)); }
+  Delta add(std::uint8_t who, const std::string& name) { return set(actor(who), 1, name); }
+  Delta remove(std::uint8_t who, const std::string&) { return clear(actor(who)); }
   Elements elements() const {
     const auto name = value();
     return name ? Elements{*name} : Elements{};
@@ -259,15 +259,15 @@ TEST(LwwLoser, IsKeptSoThatTheOrderOfArrivalDoesNotShow) {
 // A row as it was there: the greater version wins, and on a tie who has it keeps its own.
 class TiedRow {
  public:
-  TiedRow add(int who, const std::string&) { return write(who, true); }
-  TiedRow remove(int who, const std::string&) { return write(who, false); }
+  TiedRow add(std::uint8_t who, const std::string&) { return write(who, true); }
+  TiedRow remove(std::uint8_t who, const std::string&) { return write(who, false); }
   void merge(const TiedRow& other) {
     if (other.version_ > version_) *this = other;
   }
   friend bool operator==(const TiedRow&, const TiedRow&) = default;
 
  private:
-  TiedRow write(int who, bool there) {
+  TiedRow write(std::uint8_t who, bool there) {
     ++version_, writer_ = who, there_ = there;
     return *this;
   }
