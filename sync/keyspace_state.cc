@@ -478,14 +478,16 @@ void KeyspaceState::write_merged(std::string_view leaf, const KnownLeaf& known, 
 
 namespace {
 
-// Which chunk has the newest read of each leaf. Nothing when no leaf was sent
-// twice, which shows in that all come in ascending order.
+// Which chunk has the newest read of each leaf. Nothing when that is the only one,
+// which shows in that all came in one round and in ascending order: a leaf of a
+// later round may lie beyond all of the first, and isn't absent there.
 using Newest = absl::flat_hash_map<std::string_view, const StagedChunk*>;
 
 std::optional<Newest> newest_of(const StagedPass& pass) {
   bool ascending = true;
   std::string_view last;
   for (const StagedChunk& chunk : pass.chunks) {
+    ascending = ascending && (&chunk == &pass.chunks.front() || !chunk.new_round);
     if (chunk.leaves.empty()) continue;
     ascending = ascending && last < chunk.leaves.front().first;
     last = chunk.leaves.back().first;

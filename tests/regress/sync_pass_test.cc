@@ -265,6 +265,48 @@ TEST(BetweenChunks, WithoutReadingAgainHalfIsLost) {
   EXPECT_TRUE(model_finds(model::Broken::resumes_blindly));
 }
 
+// ---- Leaves removed while a full pass runs --------------------------------------------------
+
+// A has m and n. A full pass from B begins with k; then B removes m and n, so the
+// first round ends with l. A second round, of what was touched meanwhile, says
+// that m and n are gone, which the first one's silence said, too.
+class GoneBehindTheFirstRound : public testing::TestWithParam<bool> {};
+
+// It was merged twice on a disk: the digest kept was that of no leaves, so all
+// full passes from there were refused ever after.
+TEST_P(GoneBehindTheFirstRound, ALeafIsMergedOnce_R_AE_2) {
+  TestClock clock;
+  Peer a(1, {}, GetParam()), b(2);
+  const std::string l = leaf("l");
+  const std::string n = leaf("n");
+  b.put(clock, {m, n});
+  Link(clock, b, a).settle();
+  b.put(clock, {k, l});
+  b.engine->cut_log(*b.shop, 0);  // So that it takes a full pass.
+  Link link(clock, b, a, SessionOptions{.chunk_bytes = 1});
+  std::size_t chunks = 0;
+  std::size_t rounds = 0;
+  link.operate_on(0, [&](Message& message) {
+    if (const auto* chunk = std::get_if<Chunk>(&message)) {
+      ++chunks;
+      rounds += chunk->new_round ? 1 : 0;
+    }
+    return true;
+  });
+  for (int turn = 0; turn < 100; ++turn) {
+    link.collect(0, 1);
+    if (chunks == 1 && !b.live(m).empty()) b.remove(clock, {m, n});
+    link.collect(1);
+    link.deliver(0);
+    link.deliver(1);
+  }
+  EXPECT_EQ(rounds, 2U);
+  EXPECT_EQ(a.engine->leaf_count(*a.shop), 2U);
+  expect_equal(a, b);
+}
+
+INSTANTIATE_TEST_SUITE_P(OnDisk, GoneBehindTheFirstRound, testing::Bool());
+
 // ---- The register's loser (counterexample 6) ------------------------------------------------
 
 TEST(RegistersLoser, StaysUntilItIsRemoved) {
