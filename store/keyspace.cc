@@ -139,7 +139,7 @@ Result<std::vector<LiveWrite>> Keyspace::describe(std::string_view key) const {
 
 // ---- watching and waiting ----
 
-Subscription Keyspace::watch(std::string_view prefix, std::function<void(const Event&)> notify) {
+Subscription Keyspace::watch(std::string_view prefix, std::function<void(const EventBatch&)> notify) {
   auto watcher = std::make_shared<Watcher>();
   watcher->prefix = prefix;
   watcher->notify = std::move(notify);

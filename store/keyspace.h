@@ -108,16 +108,16 @@ class SYNCLINE_EXPORT Keyspace {
   Result<std::vector<LiveWrite>> describe(std::string_view key) const;
 
   // ---- watching and waiting ----
-  // Calls `notify` for each change, local or remote, of keys that start with
-  // `prefix`, until the Subscription ends or the replica closes. After the
-  // commit, on a thread that commits, without the lock: it may call anything,
-  // update() included. One call at a time in the whole replica, in the order of
-  // commits; within a commit by key. While one thread tells watchers, another
-  // one's commit leaves its events to it and returns; so does an update inside a
-  // watcher. When more than ReplicaOptions::events_max wait, commits of other
-  // threads wait too. What one frame from a peer brings may be told as one
-  // change. An exception out of `notify` is logged and dropped.
-  Subscription watch(std::string_view prefix, std::function<void(const Event&)> notify);
+  // Calls `notify` once for each change, local or remote, that readers of keys
+  // that start with `prefix` notice, until the Subscription ends or the replica
+  // closes. After the commit, on a thread that commits, without the lock: it may
+  // call anything, update() included; what it reads may be newer than what it is
+  // told. One call at a time in the whole replica, in the order of commits. While
+  // one thread tells watchers, another one's commit leaves its batch to it and
+  // returns; so does an update inside a watcher. When more than
+  // ReplicaOptions::events_max events wait, commits of other threads wait too. An
+  // exception out of `notify` is logged and dropped.
+  Subscription watch(std::string_view prefix, std::function<void(const EventBatch&)> notify);
   // Waits until this replica has all of `version`: `timeout` if that doesn't
   // come (by the system's steady clock, whatever ReplicaOptions::clock says). Not
   // for the thread that is to bring it, such as a watcher that a transport's thread runs.

@@ -98,15 +98,15 @@ Result<void> ReplicaState::pump(Commit commit) {
     end_sessions(Error{Errc::storage, "the store failed: what wasn't on disk was undone"});
     generation = engine->generation();
   }
-  std::vector<LeafChanged> changed_leaves;
+  std::vector<LeavesChanged> changes;
   while (auto event = engine->poll_event()) {
     if (auto* notice = std::get_if<Notice>(&*event)) {
       take(std::move(*notice));
     } else {
-      changed_leaves.push_back(std::move(std::get<LeafChanged>(*event)));
+      changes.push_back(std::move(std::get<LeavesChanged>(*event)));
     }
   }
-  if (!changed_leaves.empty()) queue_events(std::move(changed_leaves));
+  if (!changes.empty()) queue_changes(std::move(changes));
   return outcome;
 }
 
@@ -230,6 +230,7 @@ void ReplicaState::close(Lock& lock) {
     slot.watchers.clear();
   }
   deliveries.clear();
+  undelivered = 0;
   engine.reset();
   store.reset();
   file.reset();
@@ -271,32 +272,34 @@ void ReplicaState::forget_tokens(const std::vector<TokenRecord>& lost) {
 
 // ---- watchers ----
 
-void ReplicaState::queue_events(std::vector<LeafChanged> changed_leaves) {
-  // What one call of the engine changed is told as one change: the first `before` of each leaf counts.
-  const auto place = [](const LeafChanged& leaf) { return std::tie(leaf.keyspace, leaf.leaf); };
-  std::stable_sort(changed_leaves.begin(), changed_leaves.end(),
-                   [&](const LeafChanged& a, const LeafChanged& b) { return place(a) < place(b); });
-  changed_leaves.erase(
-      std::unique(changed_leaves.begin(), changed_leaves.end(),
-                  [&](const LeafChanged& a, const LeafChanged& b) { return place(a) == place(b); }),
-      changed_leaves.end());
-  for (auto begin = changed_leaves.begin(); begin != changed_leaves.end();) {
-    const auto end = std::find_if(begin, changed_leaves.end(),
-                                  [&](const LeafChanged& leaf) { return leaf.keyspace != begin->keyspace; });
+void ReplicaState::queue_changes(std::vector<LeavesChanged> changes) {
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const LeavesChanged& a, const LeavesChanged& b) { return a.keyspace < b.keyspace; });
+  for (auto begin = changes.begin(); begin != changes.end();) {
+    const auto end = std::find_if(begin, changes.end(), [&](const LeavesChanged& change) {
+      return change.keyspace != begin->keyspace;
+    });
     const auto found = slots.find(begin->keyspace);
     if (found != slots.end() && !found->second.watchers.empty() && find(found->second) != nullptr) {
-      queue_events_of(found->second, {std::make_move_iterator(begin), std::make_move_iterator(end)});
+      for (TypedChange& change : typed_changes(*engine, *found->second.keyspace, {begin, end}))
+        queue_change(found->second, std::make_shared<const TypedChange>(std::move(change)));
     }
     begin = end;
   }
 }
 
-void ReplicaState::queue_events_of(KeyspaceSlot& slot, const std::vector<LeafChanged>& changed_leaves) {
-  for (Event& event : typed_events(*engine, *slot.keyspace, changed_leaves)) {
-    const auto shared = std::make_shared<const Event>(std::move(event));
-    for (const auto& watcher : slot.watchers) {
-      if (shared->key.starts_with(watcher->prefix)) deliveries.push_back({watcher, shared});
-    }
+void ReplicaState::queue_change(const KeyspaceSlot& slot, std::shared_ptr<const TypedChange> change) {
+  for (const auto& watcher : slot.watchers) {
+    // Events are in the order of their keys: what begins with a prefix lies together.
+    const auto heard = std::find_if(change->events.begin(), change->events.end(), [&](const Event& event) {
+      return event.key.starts_with(watcher->prefix);
+    });
+    const auto end = std::find_if_not(heard, change->events.end(), [&](const Event& event) {
+      return event.key.starts_with(watcher->prefix);
+    });
+    if (heard == end) continue;
+    deliveries.push_back({watcher, change, {heard, end}});
+    undelivered += deliveries.back().events.size();
   }
 }
 
@@ -305,20 +308,22 @@ void ReplicaState::deliver(Lock& lock) {
   const auto me = std::this_thread::get_id();
   while (!deliveries.empty()) {
     if (delivering) {
-      if (deliverer == me || deliveries.size() <= events_max) return;
-      idle.wait(lock, [this] { return !delivering || deliveries.size() <= events_max; });
+      if (deliverer == me || undelivered <= events_max) return;
+      idle.wait(lock, [this] { return !delivering || undelivered <= events_max; });
       continue;
     }
     delivering = true;
     deliverer = me;
     while (!deliveries.empty()) {
-      Delivery next = std::move(deliveries.front());
+      const Delivery next = std::move(deliveries.front());
       deliveries.pop_front();
-      if (deliveries.size() == events_max) idle.notify_all();
+      undelivered -= next.events.size();
+      idle.notify_all();  // There may be room again.
       if (next.watcher->ended) continue;
       notified = next.watcher.get();
       lock.unlock();
-      const auto thrown = guarded([&] { next.watcher->notify(*next.event); });
+      const EventBatch batch{next.change->origin, next.change->time, next.change->local, next.events};
+      const auto thrown = guarded([&] { next.watcher->notify(batch); });
       lock.lock();
       if (thrown && log) log_lines.push_back({LogLevel::error, "a watcher threw", {{"what", *thrown}}});
       notified = nullptr;

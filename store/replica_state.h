@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -30,9 +31,17 @@ namespace syncline {
 
 class SqliteStore;
 
+// What one commit changed in a keyspace. See EventBatch.
+struct TypedChange {
+  std::optional<ActorId> origin;
+  std::optional<std::chrono::milliseconds> time;
+  bool local = false;
+  std::vector<Event> events;
+};
+
 struct Watcher {
   std::string prefix;
-  std::function<void(const Event&)> notify;
+  std::function<void(const EventBatch&)> notify;
   bool ended = false;
 };
 
@@ -73,7 +82,8 @@ struct ReplicaState {
   };
   struct Delivery {
     std::shared_ptr<Watcher> watcher;
-    std::shared_ptr<const Event> event;
+    std::shared_ptr<const TypedChange> change;
+    std::span<const Event> events;  // Of the change, those that the watcher hears.
   };
   using Lock = std::unique_lock<std::mutex>;
 
@@ -116,6 +126,7 @@ struct ReplicaState {
   std::string key_buffer;  // Readers build leaf keys in it.
 
   std::deque<Delivery> deliveries;  // For watchers, in the order of commits.
+  std::size_t undelivered = 0;      // Their events.
   bool delivering = false;          // `deliverer` calls watchers...
   std::thread::id deliverer;
   const Watcher* notified = nullptr;  // ...now this one.
@@ -158,8 +169,8 @@ struct ReplicaState {
   void fail_commit(const Error& error);
   void gather();
   void take(Notice notice);
-  void queue_events(std::vector<LeafChanged> changed);
-  void queue_events_of(KeyspaceSlot& slot, const std::vector<LeafChanged>& changed);
+  void queue_changes(std::vector<LeavesChanged> changes);
+  void queue_change(const KeyspaceSlot& slot, std::shared_ptr<const TypedChange> change);
   void note_acknowledged(const LinkState& link);
   void tell_log(Lock& lock);
   void call_wake(Lock& lock, LinkState& link);
@@ -214,11 +225,11 @@ class Turn {
   ReplicaState::Lock lock_;
 };
 
-// What watchers are told of leaves that changed in one commit, in the order of
-// their keys. `changed` is sorted by leaf, no leaf twice; the engine has the
-// state after it.
-std::vector<Event> typed_events(const Engine& engine, const KeyspaceState& keyspace,
-                                const std::vector<LeafChanged>& changed);
+// What watchers are told of changes of one keyspace, in order; of those that no
+// reader notices nothing. The engine has the state after the last of them.
+// Sorts the leaves of each. O(leaves · log leaves).
+std::vector<TypedChange> typed_changes(const Engine& engine, const KeyspaceState& keyspace,
+                                       std::span<LeavesChanged> changes);
 
 // See Keyspace::to_json().
 std::string to_json(Reader& reader, std::string_view prefix, JsonTypes types);

@@ -76,9 +76,8 @@ void Engine::Impl::notice_copy(const std::string& address) {
 
 void Engine::Impl::settle(KeyspaceState& keyspace) {
   if (keyspace.watched) {
-    for (Touched& touched : keyspace.take_touched())
-      events.emplace_back(
-          LeafChanged{keyspace.name, std::move(touched.leaf), std::move(touched.before), touched.local});
+    for (LeavesChanged& touched : keyspace.take_touched())
+      if (!touched.leaves.empty()) events.emplace_back(std::move(touched));
   }
   metrics.log_cut += keyspace.cut_log(options.log_bytes_max);
 }

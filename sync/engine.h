@@ -29,6 +29,7 @@
 #include "crdt/export.h"
 #include "crdt/row.h"
 #include "crdt/version.h"
+#include "sync/changed.h"
 #include "sync/leaf_source.h"
 #include "sync/record.h"
 #include "sync/time.h"
@@ -50,16 +51,8 @@ struct EngineOptions {
   std::size_t early_bytes_max = 4 * 1024 * 1024;    // Changes that wait for what they depend on, a keyspace.
   std::size_t staged_bytes_max = std::size_t{1} << 30;  // An inbound pass before it is merged, a keyspace.
   std::size_t keyspaces_max = 65'536;
-  std::size_t events_max = 65'536;  // Unpolled events other than changes of watched leaves.
+  std::size_t events_max = 65'536;  // Unpolled events other than changes of watched keyspaces.
   std::chrono::milliseconds drift_max = std::chrono::minutes(10);
-};
-
-// A leaf of a watched keyspace changed, by whomever. Given after the commit.
-struct LeafChanged {
-  std::string keyspace;
-  std::string leaf;
-  std::string before;  // The leaf's live dots before, as LeafValue bytes; empty if there were none.
-  bool local = false;  // Made by this replica.
 };
 
 // Something its operator should know. `detail` is for people.
@@ -79,7 +72,7 @@ struct Notice {
   std::string detail;
 };
 
-using EngineEvent = std::variant<LeafChanged, Notice>;
+using EngineEvent = std::variant<LeavesChanged, Notice>;
 
 // Counts since the start.
 struct EngineMetrics {
@@ -156,7 +149,7 @@ class SYNCLINE_EXPORT Engine {
   // Cuts the recent log to at most `bytes`. Peers that would have needed it get a full pass.
   void cut_log(KeyspaceState& keyspace, std::size_t bytes);
 
-  // Whether changes of leaves raise LeafChanged events.
+  // Whether changes of leaves raise LeavesChanged events.
   void watch(KeyspaceState& keyspace, bool on);
 
   // The next transaction for the store, or nothing. Records are committed in order.

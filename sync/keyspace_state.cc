@@ -171,11 +171,14 @@ Result<void> KeyspaceState::scan_persisted(
   return in_memory() ? scan(from, visit) : scan_stored(from, visit);
 }
 
-void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value,
-                             bool own) {
+void KeyspaceState::begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own) {
+  if (watched) touched_.push_back({name, origin, hlc, own, {}});
+}
+
+void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value) {
   const std::string_view before = known.value;
   if (before.empty() != value.empty()) value.empty() ? --leaf_count_ : ++leaf_count_;
-  if (watched) touched_.push_back({std::string(leaf), std::string(before), own});
+  if (watched) touched_.back().leaves.push_back({std::string(leaf), std::string(before)});
   if (!in_memory()) {
     std::string entry(reinterpret_cast<const char*>(&epoch_), epoch_bytes);  // Stamped, see overlay_epoch().
     entry.append(value);
@@ -235,7 +238,7 @@ std::uint64_t KeyspaceState::content_hash(const ChangeView& change) const {
   return hash;
 }
 
-std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known, bool own) {
+std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known) {
   std::uint64_t payload_hash = 0;
   value_.clear();
   for_each_live_in(known.value, [&](const IndexedLive& live) {
@@ -250,7 +253,7 @@ std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, const
     payload_hash = count_digest(row.leaf, live, true);
     append_live(value_, live);
   }
-  put_leaf(row.leaf, known, value_, own);
+  put_leaf(row.leaf, known, value_);
   return row_hash(row, payload_hash, actors);
 }
 
@@ -264,6 +267,7 @@ Result<void> KeyspaceState::apply(const ChangeView& change, bool own, std::span<
       befores.emplace_back(found->value);
     }
   }
+  begin_touched(actors[change.actor], change.hlc, own);
   std::uint64_t hash = 0;
   for (std::size_t i = 0; i < change.rows.size(); ++i) {
     const RowView& row = change.rows[i];
@@ -275,7 +279,7 @@ Result<void> KeyspaceState::apply(const ChangeView& change, bool own, std::span<
     } else {
       leaf.value = befores[i];
     }
-    hash = fold(hash, apply_row(row, {change.actor, change.first + i}, leaf, own));
+    hash = fold(hash, apply_row(row, {change.actor, change.first + i}, leaf));
   }
   log.append(make_log_entry(change, hash, own));
   raise_version(change.actor, change.first + change.rows.size() - 1, own);
@@ -473,7 +477,7 @@ Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, 
 void KeyspaceState::write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged) {
   for_each_live_in(known.value, [&](const IndexedLive& live) { count_digest(leaf, live, false); });
   for_each_live_in(merged, [&](const IndexedLive& live) { count_digest(leaf, live, true); });
-  put_leaf(leaf, known, merged, false);
+  put_leaf(leaf, known, merged);
 }
 
 namespace {
@@ -565,6 +569,7 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
   if (const auto checked = check_digests(pass); !checked) return tl::unexpected(checked.error());
   Merging merging(pass);
   const Counters before = version;
+  begin_touched({}, 0, false);
   Result<void> merged;
   if (pass.full && !(in_memory() && leaf_count_ == 0)) merged = merge_absent(merging);
   if (!merged) return tl::unexpected(merged.error());
@@ -622,9 +627,9 @@ std::optional<DigestPair> KeyspaceState::persisted_pair_at(const Digest& context
   return std::nullopt;
 }
 
-std::vector<Touched> KeyspaceState::take_touched() {
+std::vector<LeavesChanged> KeyspaceState::take_touched() {
   const auto end = touched_.begin() + static_cast<std::ptrdiff_t>(touched_durable_);
-  std::vector<Touched> taken(std::make_move_iterator(touched_.begin()), std::make_move_iterator(end));
+  std::vector<LeavesChanged> taken(std::make_move_iterator(touched_.begin()), std::make_move_iterator(end));
   touched_.erase(touched_.begin(), end);
   touched_durable_ = 0;
   return taken;

@@ -18,6 +18,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "crdt/error.h"
+#include "sync/changed.h"
 #include "sync/counters.h"
 #include "sync/digest.h"
 #include "sync/leaf_source.h"
@@ -34,13 +35,6 @@ struct EngineOptions;
 
 // What applying a change from a peer came to.
 enum class Applied { now, duplicate, reused, waits, dropped };
-
-// A leaf of a watched keyspace that changed, and what it held before.
-struct Touched {
-  std::string leaf;
-  std::string before;
-  bool local = false;
-};
 
 // A leaf as it was found: what it holds, empty if it is absent, and where in the
 // table in memory. Good for as long as nothing else writes this leaf.
@@ -113,8 +107,8 @@ class KeyspaceState {
     self = ActorTable::none;
     dirty_ = true;
   }
-  // Leaves changed by what was persisted since the last call.
-  std::vector<Touched> take_touched();
+  // What was persisted since the last call, while watched: change by change.
+  std::vector<LeavesChanged> take_touched();
   // Drops log entries over the budget; counts them.
   std::size_t cut_log(std::size_t bytes);
   void stage_for_record(std::string bytes, bool clear);
@@ -168,9 +162,11 @@ class KeyspaceState {
       std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry>;  // By actor and first counter.
 
   void raise_version(std::uint32_t actor, std::uint64_t counter, bool own);
-  void put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value, bool own);
+  // What put_leaf() writes from now on is told as one, if anybody watches.
+  void begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own);
+  void put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value);
   std::uint64_t count_digest(std::string_view leaf, const IndexedLive& live, bool add);
-  std::uint64_t apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known, bool own);
+  std::uint64_t apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known);
   bool is_due(const ChangeView& change) const;
   Result<std::size_t> take_early(EarlyChanges::iterator& it);
   Result<void> check_removed(const ChangeView& change) const;
@@ -212,7 +208,7 @@ class KeyspaceState {
   Snapshot recorded_;
   Snapshot persisted_;
   std::vector<InFlight> in_flight_;
-  std::vector<Touched> touched_;  // In order of writing; the first touched_durable_ are persisted.
+  std::vector<LeavesChanged> touched_;  // In order of writing; the first touched_durable_ are persisted.
   std::size_t touched_durable_ = 0;
 
   // Scratch, reused so that rows cost no allocation.

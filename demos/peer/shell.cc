@@ -234,23 +234,26 @@ void Shell::peers(const Words&) {
 void Shell::watch(const Words& words) {
   const std::string prefix = words.empty() ? "" : words[0].text;
   watch_.reset();
-  watch_ = keyspace_.watch(prefix, [this](const syncline::Event& event) { tell(event); });
+  watch_ = keyspace_.watch(prefix, [this](const syncline::EventBatch& batch) { tell(batch); });
   print_(prefix.empty() ? "  watching everything; unwatch ends it"
                         : fmt::format("  watching keys that start with {}; unwatch ends it", prefix));
 }
 
 void Shell::unwatch(const Words&) { watch_.reset(); }
 
-void Shell::tell(const syncline::Event& event) const {
-  std::string what;
-  if (event.type == Type::or_set) {
-    what = fmt::format("{} {}", event.after ? "+" : "-", shown_element(event.element));
-  } else {
-    const std::string place = event.type == Type::lww_map ? shown(Value(event.element)) + ": " : "";
-    what = fmt::format("{}{} -> {}", place, event.before ? shown(*event.before) : "nothing",
-                       event.after ? shown(*event.after) : "nothing");
+// A line for each thing that a change changed.
+void Shell::tell(const syncline::EventBatch& batch) const {
+  for (const syncline::Event& event : batch.events) {
+    std::string what;
+    if (event.type == Type::or_set) {
+      what = fmt::format("{} {}", event.after ? "+" : "-", shown_element(event.element));
+    } else {
+      const std::string place = event.type == Type::lww_map ? shown(Value(event.element)) + ": " : "";
+      what = fmt::format("{}{} -> {}", place, event.before ? shown(*event.before) : "nothing",
+                         event.after ? shown(*event.after) : "nothing");
+    }
+    print_(fmt::format("* {} {}{}", event.key, what, batch.local ? "" : "   (from a peer)"));
   }
-  print_(fmt::format("* {} {}{}", event.key, what, event.local ? "" : "   (from a peer)"));
 }
 
 void Shell::status(const Words&) {

@@ -54,7 +54,7 @@ class Shell {
   // One line a key, of those that start with `prefix` or are `prefix`.
   void list(const std::string& prefix, bool exactly);
   syncline::Result<std::string> content(const std::string& key, syncline::Type type) const;
-  void tell(const syncline::Event& event) const;
+  void tell(const syncline::EventBatch& batch) const;
   void complain(const syncline::Error& error) const;
 
   syncline::Keyspace keyspace_;

@@ -284,9 +284,10 @@ void Sim::Impl::settle(std::uint32_t r) {
 
 void Sim::Impl::take(std::uint32_t r, const EngineEvent& event) {
   Machine& machine = machines[r];
-  if (const auto* changed = std::get_if<LeafChanged>(&event)) {
-    if (machine.disk && !machine.announceable.contains({changed->keyspace, changed->leaf}))
-      found("a watcher heard of a leaf that didn't reach the disk just now");
+  if (const auto* changed = std::get_if<LeavesChanged>(&event)) {
+    for (const LeavesChanged::Leaf& leaf : changed->leaves)
+      if (machine.disk && !machine.announceable.contains({changed->keyspace, leaf.leaf}))
+        found("a watcher heard of a leaf that didn't reach the disk just now");
     return;
   }
   const Notice& notice = std::get<Notice>(event);

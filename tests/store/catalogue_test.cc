@@ -30,7 +30,9 @@ std::string text(const Event& event) {
 class CatalogueTest : public ::testing::Test {
  protected:
   Subscription note(Keyspace keyspace) {
-    return keyspace.watch("", [this](const Event& event) { seen.push_back(text(event)); });
+    return keyspace.watch("", [this](const EventBatch& batch) {
+      for (const Event& event : batch.events) seen.push_back(text(event));
+    });
   }
   std::vector<std::string> take() { return std::exchange(seen, {}); }
 

@@ -414,7 +414,7 @@ TEST_F(FileTest, WithAWindowUpdatesReturnAtOnceAndFlushTells_R_DUR_2) {
   Replica replica = open(path, {.commit_window = 1h});
   Keyspace shop = replica.keyspace("shop");
   std::vector<std::string> seen;
-  const auto sub = shop.watch("", [&](const Event& event) { seen.push_back(event.key); });
+  const auto sub = shop.watch("", [&](const EventBatch& batch) { seen.push_back(batch.events.front().key); });
   const Version written = must(shop.update([](auto& tx) { tx.reg("r").set(1); }));
   EXPECT_EQ(must(shop.reg("r").get()), Value(1)) << "own reads see it";
   EXPECT_FALSE(shop.durable(written));
@@ -428,7 +428,7 @@ TEST_F(FileTest, WhatIsGatheredIsCommittedInTime) {
   Replica replica = open(path, {.commit_window = 1ms});
   Keyspace shop = replica.keyspace("shop");
   std::promise<void> heard;
-  const auto sub = shop.watch("", [&](const Event&) { heard.set_value(); });
+  const auto sub = shop.watch("", [&](const EventBatch&) { heard.set_value(); });
   const Version written = must(shop.update([](auto& tx) { tx.reg("r").set(1); }));
   ASSERT_EQ(heard.get_future().wait_for(60s), std::future_status::ready);
   EXPECT_TRUE(shop.durable(written));
@@ -457,7 +457,7 @@ TEST_F(FileTest, AWatcherOnTheCommittingThreadMayDestroyTheReplica) {
   auto replica = std::make_unique<Replica>(open(path, {.commit_window = 1ms}));
   Keyspace shop = replica->keyspace("shop");
   std::promise<void> gone;
-  auto sub = std::make_unique<Subscription>(shop.watch("", [&](const Event&) {
+  auto sub = std::make_unique<Subscription>(shop.watch("", [&](const EventBatch&) {
     replica.reset();
     gone.set_value();
   }));

@@ -82,15 +82,21 @@ TEST(Guide, DoesWhatItSays) {
   }
   EXPECT_EQ(printed(), "name by " + to_string(*shop.actor()) + "\n");
 
-  auto watch = shop.watch("stock/", [](const syncline::Event& event) {
-    std::cout << event.key << (event.local ? " here: " : " from a peer: ");
-    if (event.before) std::cout << *event.before->integer();
-    std::cout << " -> ";
-    if (event.after) std::cout << *event.after->integer();
+  auto watch = shop.watch("stock/", [](const syncline::EventBatch& batch) {
+    std::cout << (batch.local ? "here:" : "from a peer:");
+    for (const syncline::Event& event : batch.events) {
+      std::cout << ' ' << event.key << ' ';
+      if (event.before) std::cout << *event.before->integer();
+      std::cout << " -> ";
+      if (event.after) std::cout << *event.after->integer();
+    }
     std::cout << '\n';
   });
-  shop.update([](auto& tx) { tx.counter("stock/apples").add(-2); });
-  EXPECT_EQ(printed(), "stock/apples here: 12 -> 10\n");
+  shop.update([](auto& tx) {
+    tx.counter("stock/apples").add(-2);
+    tx.counter("stock/pears").add(6);
+  });
+  EXPECT_EQ(printed(), "here: stock/apples 12 -> 10 stock/pears  -> 6\n");
 
   auto then = shop.version();
   shop.update([](auto& tx) { tx.set("cart/42").insert("pears"); });

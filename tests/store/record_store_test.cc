@@ -55,7 +55,7 @@ TEST_F(RecordStoreTest, AFailedCommitUndoesTheUpdate) {
   Keyspace shop = replica.keyspace("shop");
   must(shop.update([](auto& tx) { tx.reg("r").set(1); }));
   std::vector<std::string> seen;
-  const auto sub = shop.watch("", [&](const Event& event) { seen.push_back(event.key); });
+  const auto sub = shop.watch("", [&](const EventBatch& batch) { seen.push_back(batch.events.front().key); });
   const std::string before = must(shop.to_json());
   const DigestPair digests = shop.digests();
   disk->fail_next(1);
@@ -142,7 +142,7 @@ TEST_F(RecordStoreTest, RemoteChangesAreOnDiskBeforeWatchersHear) {
   Keyspace theirs = other.keyspace("shop");
   const Version written = must(theirs.update([](auto& tx) { tx.reg("r").set(1); }));
   bool heard = false;
-  const auto sub = shop.watch("", [&](const Event&) { heard = shop.durable(written); });
+  const auto sub = shop.watch("", [&](const EventBatch&) { heard = shop.durable(written); });
   Wire wire(clock, replica, other);
   ASSERT_TRUE(wire.sync());
   EXPECT_TRUE(heard);

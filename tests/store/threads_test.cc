@@ -19,9 +19,10 @@ TEST(Threads, MayUpdateReadWatchAndSyncAtOnce) {
   // Told one at a time and in order: each before is the last after.
   std::optional<Value> last;
   int told = 0;
-  const auto sub = shop.watch("all", [&](const Event& event) {
-    EXPECT_EQ(event.before, last);
-    last = event.after;
+  const auto sub = shop.watch("all", [&](const EventBatch& batch) {
+    EXPECT_EQ(batch.events.size(), 1U);
+    EXPECT_EQ(batch.events[0].before, last);
+    last = batch.events[0].after;
     ++told;
   });
 
@@ -58,7 +59,7 @@ TEST(Threads, MayUpdateReadWatchAndSyncAtOnce) {
         EXPECT_EQ(must(shop.map(mine).get("i")), Value(i));
         EXPECT_GE(must(shop.counter("all").total()), i);
         if (i % 50 == 0) {
-          const auto own = shop.watch(mine, [](const Event&) {});
+          const auto own = shop.watch(mine, [](const EventBatch&) {});
           must(shop.to_json("mine/"));
           must(theirs.wait_for(written, 1min));
           EXPECT_EQ(must(theirs.map(mine).get("i")), Value(i));
@@ -84,7 +85,7 @@ TEST(Threads, ClosingWhileOthersCallIsSafe) {
     auto link = opened->connect({}, [] {});
     std::atomic<int> written = 0;
     bool closed = false;  // Not atomic on purpose: no watcher runs once the replica is gone.
-    auto sub = shop.watch("", [&](const Event&) { EXPECT_FALSE(closed); });
+    auto sub = shop.watch("", [&](const EventBatch&) { EXPECT_FALSE(closed); });
     std::vector<std::thread> workers;
     for (int t = 0; t < 2; ++t) {
       workers.emplace_back([&] {

@@ -33,7 +33,10 @@ TEST(UnknownType, IsKeptListedAndForwardedButNotErased) {
   Keyspace adas = ada.keyspace("k");
   Keyspace bobs = bob.keyspace("k");
   std::vector<Event> events;
-  const auto sub = bobs.watch("", [&](const Event& event) { events.push_back(event); });
+  const auto sub = bobs.watch("", [&](const EventBatch& batch) {
+    EXPECT_FALSE(batch.local);
+    events.insert(events.end(), batch.events.begin(), batch.events.end());
+  });
   must(adas.update([](Update& tx) {
     tx.at<Newer>("new").put("a");
     tx.at<Newer>("new").put("b");
@@ -56,7 +59,7 @@ TEST(UnknownType, IsKeptListedAndForwardedButNotErased) {
   ASSERT_EQ(events.size(), 2U) << "one for all leaves of the type under the key";
   EXPECT_EQ(events[0].key, "new");
   EXPECT_EQ(events[0].type, newer);
-  EXPECT_FALSE(events[0].before || events[0].after || events[0].local);
+  EXPECT_FALSE(events[0].before || events[0].after);
 
   EXPECT_EQ(code_of(bobs.update([](auto& tx) {
               tx.erase("old");

@@ -329,11 +329,14 @@ TEST(Engine, WatchersHearAfterTheCommit) {
   a.persist();
   const auto event = a.engine->poll_event();
   ASSERT_TRUE(event.has_value());
-  const auto& changed = std::get<LeafChanged>(*event);
-  EXPECT_EQ(changed.leaf, k);
+  const auto& changed = std::get<LeavesChanged>(*event);
   EXPECT_EQ(changed.keyspace, "shop");
-  EXPECT_TRUE(changed.before.empty());
+  EXPECT_EQ(changed.origin, a.engine->own_actor(*a.shop));
+  EXPECT_EQ(Hlc::to_wall(changed.hlc), clock.now.wall);
   EXPECT_TRUE(changed.local);
+  ASSERT_EQ(changed.leaves.size(), 1U);
+  EXPECT_EQ(changed.leaves[0].leaf, k);
+  EXPECT_TRUE(changed.leaves[0].before.empty());
   EXPECT_FALSE(a.engine->poll_event().has_value());
 }
 
