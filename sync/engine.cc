@@ -225,6 +225,7 @@ Result<KeyspaceState*> Engine::open_keyspace(std::string_view name) {
   if (impl_->keyspaces.size() >= impl_->options.keyspaces_max)
     return failure(Errc::limit, "too many keyspaces");
   auto keyspace = std::make_unique<KeyspaceState>(std::string(name), impl_->options, impl_->source);
+  keyspace->stability.follow({}, impl_->members);
   KeyspaceState* const opened = keyspace.get();
   impl_->keyspaces.emplace(std::string(name), std::move(keyspace));
   ++impl_->keyspaces_opened;

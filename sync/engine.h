@@ -31,6 +31,7 @@
 #include "crdt/version.h"
 #include "sync/changed.h"
 #include "sync/leaf_source.h"
+#include "sync/member_list.h"
 #include "sync/record.h"
 #include "sync/time.h"
 #include "sync/transaction.h"
@@ -38,6 +39,9 @@
 namespace syncline {
 
 class KeyspaceState;
+
+// The system keyspace in which the members are listed. Every session shares it that can.
+inline constexpr std::string_view members_keyspace = "syncline.members";
 
 struct EngineOptions {
   // Seeds the ids drawn by this engine. Must be fresh random bits at every start.
@@ -48,11 +52,14 @@ struct EngineOptions {
   std::size_t change_rows_max = 1'000'000;          // Rows of one change.
   std::size_t path_depth_max = 32;                  // Maps in one another; more than 32 are never read.
   std::size_t log_bytes_max = 64 * 1024 * 1024;     // Recent log of one keyspace.
+  std::size_t log_stable_bytes = 1024 * 1024;       // Of that, so much stays though all members have it.
   std::size_t early_bytes_max = 4 * 1024 * 1024;    // Changes that wait for what they depend on, a keyspace.
   std::size_t staged_bytes_max = std::size_t{1} << 30;  // An inbound pass before it is merged, a keyspace.
   std::size_t keyspaces_max = 65'536;
   std::size_t events_max = 65'536;  // Unpolled events other than changes of watched keyspaces.
   std::chrono::milliseconds drift_max = std::chrono::minutes(10);
+  // Between two epochs of acknowledgements, in each keyspace: this, or 60 ms a member if that is more.
+  std::chrono::milliseconds epoch_rest = std::chrono::seconds(1);
 };
 
 // Something its operator should know. `detail` is for people.
@@ -87,7 +94,9 @@ struct EngineMetrics {
   std::uint64_t dots_reused = 0;
   std::uint64_t clock_drift = 0;
   std::uint64_t commits_failed = 0;
-  std::uint64_t log_cut = 0;  // Log entries dropped for the budget.
+  std::uint64_t log_cut = 0;           // Log entries dropped for the budget.
+  std::uint64_t log_cut_stable = 0;    // Log entries dropped because all members have them.
+  std::uint64_t acknowledgements = 0;  // Times that something new was learned of what members have.
 };
 
 class SYNCLINE_EXPORT Engine {
@@ -148,6 +157,25 @@ class SYNCLINE_EXPORT Engine {
   std::size_t log_memory_bytes(const KeyspaceState& keyspace) const;
   // Cuts the recent log to at most `bytes`. Peers that would have needed it get a full pass.
   void cut_log(KeyspaceState& keyspace, std::size_t bytes);
+
+  // ---- members and stability (sync/stability.h) ----
+  // Who has to acknowledge, from now on. Of what is on disk: the list that says so must be.
+  void set_members(MemberList members);
+  const MemberList& members() const;
+  // Acknowledges what is on disk, where that is due. Sessions do it for the keyspaces they share.
+  void acknowledge(KeyspaceState& keyspace, Time now);
+  // What every member is known to have on disk. Empty while that is unknown.
+  Version stable_version(const KeyspaceState& keyspace) const;
+  // The same once this replica has all that the members had together when they said so, else empty: whatever
+  // anybody wrote without knowing of this version is here. What types may collect by.
+  Version collectable_version(const KeyspaceState& keyspace) const;
+  // Whether every member is known to have that version on disk. O(entries of `version`).
+  bool is_stable(const KeyspaceState& keyspace, const Version& version) const;
+  // For how long something on this disk has waited to be stable; zero if nothing does. Nothing if the
+  // members haven't acknowledged anything yet.
+  std::optional<std::chrono::milliseconds> stability_age(const KeyspaceState& keyspace, Time now) const;
+  // The places in members() of those that an open epoch waits for.
+  std::vector<std::size_t> unacknowledged(const KeyspaceState& keyspace) const;
 
   // Whether changes of leaves raise LeavesChanged events.
   void watch(KeyspaceState& keyspace, bool on);

@@ -34,6 +34,11 @@ struct Engine::Impl {
   // A peer knows this version: is there more of our own actor in it than we know of? (R-ID-3)
   void check_amnesia(KeyspaceState& keyspace, const Counters& peer);
 
+  // What this replica has on disk is added to the acknowledgements, if due; what a peer knows of them.
+  void acknowledge(KeyspaceState& keyspace, Time now);
+  void merge_acknowledgements(KeyspaceState& keyspace, const Acknowledgements& theirs, Time now);
+  void cut_stable(KeyspaceState& keyspace, std::uint64_t revision);
+
   void notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail);
   // A peer is a copy of this very store.
   void notice_copy(const std::string& address);
@@ -56,6 +61,7 @@ struct Engine::Impl {
   std::vector<KnownLeaf> known;
   std::vector<IndexedDot> removed;
   std::vector<std::uint32_t> order;
+  MemberList members;
   bool read_only = false;
   std::uint64_t sequence = 0;
   std::uint64_t generation = 0;

@@ -637,15 +637,26 @@ std::vector<LeavesChanged> KeyspaceState::take_touched() {
 
 std::size_t KeyspaceState::cut_log(std::size_t bytes) {
   std::size_t cut = 0;
-  for (; log.memory_bytes() > bytes && log.begin() < log.end(); ++cut) {
-    const bool recorded = log.begin() < recorded_.log_end;
-    const auto entry = log.pop_front();
-    if (!in_memory() && recorded) {
-      log_cut_.push_back(entry);
-      dirty_ = true;
-    }
+  for (; log.memory_bytes() > bytes && log.begin() < log.end(); ++cut) cut_oldest();
+  return cut;
+}
+
+std::size_t KeyspaceState::cut_log_within(const Counters& floor, std::size_t bytes) {
+  std::size_t cut = 0;
+  for (; log.memory_bytes() > bytes && log.begin() < persisted_log_end(); ++cut) {
+    const LogEntry& oldest = log[log.begin()];
+    if (!floor.contains({oldest.actor, oldest.last()})) break;
+    cut_oldest();
   }
   return cut;
+}
+
+void KeyspaceState::cut_oldest() {
+  const bool recorded = log.begin() < recorded_.log_end;
+  const auto entry = log.pop_front();
+  if (in_memory() || !recorded) return;
+  log_cut_.push_back(entry);
+  dirty_ = true;
 }
 
 void KeyspaceState::stage_for_record(std::string bytes, bool clear) {
@@ -722,6 +733,7 @@ void KeyspaceState::undo() {
   inbound.reset();
   parked.reset();
   self = ActorTable::none;
+  stability.clear();
   staged_cleared_ = true;
   dirty_ = true;
   taken_.clear();

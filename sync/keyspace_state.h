@@ -26,6 +26,7 @@
 #include "sync/leaf_value.h"
 #include "sync/recent_log.h"
 #include "sync/record.h"
+#include "sync/stability.h"
 #include "sync/staged_pass.h"
 #include "wire/message.h"
 
@@ -111,6 +112,8 @@ class KeyspaceState {
   std::vector<LeavesChanged> take_touched();
   // Drops log entries over the budget; counts them.
   std::size_t cut_log(std::size_t bytes);
+  // Drops the oldest entries that are within `floor`, down to so many bytes; counts them.
+  std::size_t cut_log_within(const Counters& floor, std::size_t bytes);
   void stage_for_record(std::string bytes, bool clear);
 
   const Counters& persisted_version() const { return in_memory() ? version : persisted_.version; }
@@ -126,6 +129,7 @@ class KeyspaceState {
   std::uint32_t self = ActorTable::none;  // The actor written under; none before the first write.
   DigestPair digests;
   RecentLog log;
+  Stability stability;
   bool watched = false;
   std::uint64_t repairs = 0;  // Grows when state changes under an equal version: passes start anew.
   std::size_t early_count() const { return early_.size(); }
@@ -184,6 +188,7 @@ class KeyspaceState {
   Result<void> restore_log(const std::vector<LogRecord>& records);
   Snapshot snapshot() const;
   void remember_pair();
+  void cut_oldest();
 
   const EngineOptions& options_;
   LeafSource* source_;

@@ -67,7 +67,8 @@ void Session::Impl::announce_keyspaces() {
     const auto listed = [&](const std::vector<std::string>& names) {
       return std::find(names.begin(), names.end(), name) != names.end();
     };
-    if ((options.keyspaces.empty() || listed(options.keyspaces)) && !listed(my_names))
+    const bool served = options.keyspaces.empty() || name == members_keyspace || listed(options.keyspaces);
+    if (served && !listed(my_names))
       fresh.names.push_back(name);
   }
   const bool first = my_names.empty();
@@ -254,7 +255,8 @@ bool Session::Impl::send_next(Time now) {
     if (!out.empty()) return true;
   }
   for (const auto& each : shared)
-    if (send_status(*each, now) || send_want(*each, now) || send_push(*each) || send_chunk(*each))
+    if (send_status(*each, now) || send_want(*each, now) || send_push(*each) || send_chunk(*each) ||
+        send_cut(*each, now))
       return true;
   return false;
 }
@@ -321,6 +323,7 @@ std::chrono::milliseconds Session::poll_deadline() const {
       due = std::min(due, each->state->inbound->progress + impl.options.pass_timeout);
     if (each->repair_wanted && !impl.owns_inbound(*each) && !impl.core().read_only)
       due = std::min(due, each->repair_at);
+    if (impl.has_cut_to_tell(*each)) due = std::min(due, each->cut_due);
   }
   return due;
 }

@@ -1,5 +1,6 @@
 // The session's inside. Internal to sync/: session.cc greets, keeps time and
-// makes frames; session_receive.cc takes messages; session_pass.cc moves state.
+// makes frames; session_receive.cc takes messages; session_pass.cc moves state;
+// session_cut.cc says and hears what members have.
 #pragma once
 
 #include <deque>
@@ -55,6 +56,13 @@ struct Session::Impl {
     bool want_due = false;
     bool full_next = false;  // The next pass must be a full one.
     Counters chunk_version;  // What its chunks have told.
+
+    Acknowledgements peer_cut;   // What the peer's cuts told...
+    bool cut_waits = false;      // ...and it isn't taken in yet: it goes by another list than ours.
+    std::uint64_t cut_told = 0;  // The revision of ours that was told, of this list...
+    std::uint64_t cut_members = 0;
+    Counters cut_floor;  // ...and its floor.
+    Millis cut_due{0};   // Not before.
   };
 
   Impl(Engine& engine, SessionOptions options, Time now);
@@ -75,6 +83,8 @@ struct Session::Impl {
   bool send_want(Shared& each, Time now);
   bool send_chunk(Shared& each);
   bool send_next(Time now);
+  bool send_cut(Shared& each, Time now);
+  bool has_cut_to_tell(const Shared& each) const;
   void emit(SessionEvent event);
 
   // ---- messages in (session_receive.cc) ----
@@ -87,6 +97,8 @@ struct Session::Impl {
   Result<void> on(const Want& want);
   Result<void> on(const Chunk& chunk, Time now);
   Result<void> on(const Refuse& refuse, Time now);
+  Result<void> on(const Cut& cut, Time now);
+  void merge_cut(Shared& each, Time now);
   void match_keyspaces();
   Result<Shared*> shared_of_peer(std::uint32_t theirs);
   Result<void> define(Shared& each, const std::vector<ActorId>& definitions);

@@ -21,6 +21,7 @@ Result<void> Session::Impl::receive(const Message& message, Time now) {
   if (const auto* want = std::get_if<Want>(&message)) return on(*want);
   if (const auto* chunk = std::get_if<Chunk>(&message)) return on(*chunk, now);
   if (const auto* refuse = std::get_if<Refuse>(&message)) return on(*refuse, now);
+  if (const auto* cut = std::get_if<Cut>(&message)) return on(*cut, now);
   if (const auto* addresses = std::get_if<Addresses>(&message)) {
     emit(PeersLearned{addresses->addresses});
     return {};
@@ -58,6 +59,8 @@ Result<void> Session::Impl::on(const Keyspaces& keyspaces) {
     if (std::find(peer_names.begin(), peer_names.end(), name) != peer_names.end())
       return failure(Errc::malformed, "a keyspace announced twice");
     peer_names.push_back(name);
+    // The list of members reaches everybody; announced in turn, it is shared.
+    if (name == members_keyspace) static_cast<void>(engine->open_keyspace(name));
   }
   match_keyspaces();
   return {};

@@ -193,6 +193,50 @@ Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams&
   return {};
 }
 
+void put_cut(std::string& out, const Cut& cut, KeyspaceStreams& streams) {
+  put_varint(out, std::uint64_t{cut.keyspace} << 1 | (cut.definitions.empty() ? 0 : 1));
+  if (!cut.definitions.empty()) put_definitions(out, cut.definitions, streams[cut.keyspace]);
+  put_u64(out, cut.members);
+  put_varint(out, cut.epoch);
+  put_varint(out, cut.acknowledged.size());
+  out.append(cut.acknowledged);
+  put_version(out, cut.floor);
+  put_version(out, cut.floor_heard);
+  if (cut.acknowledged.empty()) return;
+  put_version(out, cut.met);
+  put_version(out, cut.heard);
+}
+
+Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams, const WireLimits& limits) {
+  ByteReader in(body);
+  const auto head = in.varint();
+  if (!head) return failure(Errc::malformed, "cut: cut short");
+  const auto stream = stream_of(*head >> 1, streams, limits);
+  if (!stream) return tl::unexpected(stream.error());
+  cut.keyspace = static_cast<std::uint32_t>(*head >> 1);
+  if ((*head & 1) != 0) {
+    if (auto ok = take_definitions(in, cut.definitions, **stream, limits); !ok) return ok;
+  }
+  const auto members = in.take(8);
+  const auto epoch = in.varint();
+  const auto bytes = in.varint();
+  if (!members || !epoch || !bytes) return failure(Errc::malformed, "cut: cut short");
+  if (*bytes > limits.list_entries_max / 8) return failure(Errc::limit, "cut: too many members");
+  const auto acknowledged = in.take(*bytes);
+  if (!acknowledged) return failure(Errc::malformed, "cut: cut short");
+  cut.members = u64_at(*members, 0);
+  cut.epoch = *epoch;
+  cut.acknowledged = *acknowledged;
+  if (auto ok = take_version(in, cut.floor, limits); !ok) return ok;
+  if (auto ok = take_version(in, cut.floor_heard, limits); !ok) return ok;
+  if (!cut.acknowledged.empty()) {
+    if (auto ok = take_version(in, cut.met, limits); !ok) return ok;
+    if (auto ok = take_version(in, cut.heard, limits); !ok) return ok;
+  }
+  if (in.left() != 0) return failure(Errc::malformed, "cut: bytes left over");
+  return {};
+}
+
 void put_want(std::string& out, const Want& want, KeyspaceStreams& streams) {
   put_definitions(out, want.definitions, streams[want.keyspace]);
   put_version(out, want.version);

@@ -69,6 +69,9 @@ void put_status(std::string& out, const Status& status, KeyspaceStreams& streams
 Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams& streams,
                          const WireLimits& limits);
 
+void put_cut(std::string& out, const Cut& cut, KeyspaceStreams& streams);
+Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams, const WireLimits& limits);
+
 // Definitions, version and, if there is one, base and start of the resume point.
 void put_want(std::string& out, const Want& want, KeyspaceStreams& streams);
 Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& streams, const WireLimits& limits);

@@ -138,6 +138,9 @@ struct Decoder::State {
         bye.code = root.getCode();
         return take_text(root.getReason(), bye.reason, limits.text_bytes_max);
       }
+      case MessageType::cut:
+        return take_cut(view(reader.getRoot<schema::Cut>().getBody()), message.emplace<Cut>(), streams,
+                        limits);
     }
     return failure(Errc::unsupported, "message: unknown type " + std::to_string(type));
   }

@@ -175,6 +175,11 @@ struct Encoder::State {
     });
   }
 
+  std::vector<std::string> encode(const Cut& cut) {
+    put_cut(body, cut, streams);
+    return build_body<schema::Cut>(MessageType::cut);
+  }
+
   WireLimits limits;
   KeyspaceStreams streams;
   std::string body;                    // Reused from message to message,

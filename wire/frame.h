@@ -19,6 +19,7 @@ enum class MessageType : std::uint8_t {
   refuse = 8,
   addresses = 9,
   bye = 10,
+  cut = 11,
 };
 
 // Length with header in the low 24 bits, type in the next seven, then whether

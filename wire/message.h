@@ -167,6 +167,23 @@ struct Bye {
   std::string reason;
 };
 
-using Message = std::variant<Hello, Keyspaces, Tick, Status, Push, Want, Chunk, Refuse, Addresses, Bye>;
+// What the members have of a keyspace, as far as the sender has heard: gossip,
+// the same whoever tells it. By epochs: in an open one each member adds what it
+// has on disk; it closes when all have. See sync/stability.h.
+struct Cut {
+  std::uint32_t keyspace = 0;
+  std::vector<ActorId> definitions;
+  std::uint64_t members = 0;  // Hash of the list that counts.
+  std::uint64_t epoch = 0;
+  std::string acknowledged;             // Who has added: a bit for each of the list, low bits first; empty
+                                        // once the epoch is closed.
+  std::vector<IndexedDot> floor;        // What all members have: entries that grew since the last Cut of
+                                        // this list on this connection.
+  std::vector<IndexedDot> floor_heard;  // What they had together when they said so: entries above the floor.
+  std::vector<IndexedDot> met;          // Of an open epoch: what all who added have; entries above the floor.
+  std::vector<IndexedDot> heard;        // What they have together; entries above `met`.
+};
+
+using Message = std::variant<Hello, Keyspaces, Tick, Status, Push, Want, Chunk, Refuse, Addresses, Bye, Cut>;
 
 }  // namespace syncline

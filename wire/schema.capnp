@@ -66,3 +66,7 @@ struct Bye {
   code @0 :UInt16;
   reason @1 :Data;
 }
+
+struct Cut {
+  body @0 :Data;
+}

@@ -81,6 +81,9 @@ TEST(HostileSession, WildIndicesAndCountersAreRefused) {
   resumed.resume.start = wild;
   lies.push_back(resumed);
   lies.push_back(Chunk{.keyspace = 99});
+  lies.push_back(Cut{.keyspace = 99});
+  lies.push_back(Cut{.keyspace = 0, .acknowledged = "\x01", .met = wild});
+  lies.push_back(Cut{.keyspace = 0, .epoch = huge});
   lies.push_back(Push{.keyspace = 99});
   const std::vector<RowView> rows{{k, wild, true, 0, payload}};
   ChangeView change{.actor = 0, .first = 1, .hlc = 1, .dependencies = {}, .rows = rows};
@@ -130,6 +133,7 @@ TEST(HostileSession, BoastsAreOutlived_R_SEC_4) {
   lies.push_back(Refuse{.keyspace = 0, .pass = 1, .reason = "no"});
   lies.push_back(Addresses{{"x:1", "", "y"}});
   lies.push_back(Tick{{1, 2}});
+  lies.push_back(Cut{.definitions = {stranger}, .members = 1, .epoch = 5, .floor = {{0, huge}}});
   const std::vector<IndexedDot> dependencies{{0, huge}};
   const std::vector<RowView> rows{{k, {}, true, huge, payload}};
   const ChangeView waits{.actor = 0, .first = 5, .hlc = huge, .dependencies = dependencies, .rows = rows};

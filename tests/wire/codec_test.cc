@@ -37,5 +37,14 @@ TEST(Codec, DecodesWhatWasEncoded) {
   }
 }
 
+// What acknowledging costs while one of up to eight members writes.
+TEST(Codec, ACutOfOneBusyWriterIsSmall) {
+  Encoder encoder;
+  Cut cut{.members = 0x1122334455667788, .epoch = 5, .acknowledged = "\x03", .met = {{0, 900}}};
+  EXPECT_EQ(encoder.encode(cut).front().size(), 42U);
+  cut = {.members = cut.members, .epoch = 5, .floor = {{0, 900}}};
+  EXPECT_EQ(encoder.encode(cut).front().size(), 39U);
+}
+
 }  // namespace
 }  // namespace syncline

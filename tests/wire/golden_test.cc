@@ -145,6 +145,15 @@ std::vector<Golden> goldens(MessageBox& box) {
       {"refuse", Refuse{1, 7, "busy"}},
       {"addresses", Addresses{{"10.0.0.7:7946", "[::1]:7947"}}},
       {"bye", Bye{7, "wrong cluster"}},
+      {"cut", Cut{.keyspace = 1,
+                  .definitions = {actor(0xaa)},
+                  .members = 0x1122334455667788,
+                  .epoch = 300,
+                  .acknowledged = "\x05",
+                  .floor = {{0, 900}},
+                  .floor_heard = {{1, 12}},
+                  .met = {{0, 905}},
+                  .heard = {{0, 907}, {1, 13}}}},
   };
 }
 

@@ -148,6 +148,21 @@ Status random_status(Random& random) {
   return status;
 }
 
+Cut random_cut(Random& random) {
+  Cut cut;
+  cut.keyspace = static_cast<std::uint32_t>(random.below(3));
+  cut.definitions = random_actors(random, random.below(4));
+  cut.members = random.next();
+  cut.epoch = random.skewed();
+  cut.acknowledged = random.bytes(random.below(4));
+  cut.floor = random_dots(random, random.below(5));
+  cut.floor_heard = random_dots(random, random.below(5));
+  if (cut.acknowledged.empty()) return cut;
+  cut.met = random_dots(random, random.below(5));
+  cut.heard = random_dots(random, random.below(5));
+  return cut;
+}
+
 Hello random_hello(Random& random) {
   Hello hello{.protocol = static_cast<std::uint16_t>(random.below(65536)),
               .cluster = random.bytes(random.below(30))};
@@ -198,6 +213,9 @@ class Inspector {
     if (!want.resume.cursor.empty()) leaf(want.resume.cursor);
   }
   void operator()(const Status& status) { dots(status.version); }
+  void operator()(const Cut& cut) {
+    for (const auto* version : {&cut.floor, &cut.floor_heard, &cut.met, &cut.heard}) dots(*version);
+  }
   template <class Other>
   void operator()(const Other&) {}
 
@@ -268,6 +286,14 @@ class Describer {
   void operator()(const Refuse& refuse) { add("refuse", refuse.keyspace, refuse.pass, refuse.reason); }
   void operator()(const Addresses& addresses) { list("addresses", addresses.addresses); }
   void operator()(const Bye& bye) { add("bye", bye.code, bye.reason); }
+  void operator()(const Cut& cut) {
+    add("cut", cut.keyspace, cut.members, cut.epoch, std::string_view(cut.acknowledged));
+    definitions(cut.definitions);
+    dots("floor", cut.floor);
+    dots("heard below", cut.floor_heard);
+    dots("met", cut.met);
+    dots("heard", cut.heard);
+  }
 
  private:
   template <class... Parts>
@@ -338,8 +364,10 @@ Message random_message(Random& random, MessageBox& box, std::size_t index, std::
                     random.bytes(random.below(40))};
     case 8:
       return Addresses{random_texts(random, random.below(5))};
-    default:
+    case 9:
       return Bye{static_cast<std::uint16_t>(random.below(20)), random.bytes(random.below(40))};
+    default:
+      return random_cut(random);
   }
 }
 

@@ -1,0 +1,94 @@
+// What a session says and hears of what members have (sync/stability.h).
+#include <algorithm>
+#include <utility>
+
+#include "sync/session_impl.h"
+
+namespace syncline {
+namespace {
+
+constexpr std::uint64_t epoch_max = std::uint64_t{1} << 62;  // Nobody gets there by counting.
+
+}  // namespace
+
+bool Session::Impl::has_cut_to_tell(const Shared& each) const {
+  const Acknowledgements& known = each.state->stability.known();
+  const bool anything = known.epoch > 0 || known.floor.size() > 0;
+  return anything && !core().members.empty() && each.known &&
+         (each.cut_told != each.state->stability.revision() || each.cut_members != known.members);
+}
+
+// Acknowledges what is on disk, and passes on what is new of what members have.
+bool Session::Impl::send_cut(Shared& each, Time now) {
+  if (core().members.empty()) return false;
+  if (each.cut_waits) merge_cut(each, now);
+  core().acknowledge(*each.state, now);
+  if (!has_cut_to_tell(each) || now.monotonic < each.cut_due) return false;
+  const Acknowledgements& known = each.state->stability.known();
+  if (std::exchange(each.cut_members, known.members) != known.members) each.cut_floor = {};
+  each.cut_told = each.state->stability.revision();
+  each.cut_due = now.monotonic + options.ack_delay;
+  Cut cut;
+  cut.keyspace = each.mine;
+  cut.members = known.members;
+  cut.epoch = known.epoch;
+  cut.acknowledged = known.by;
+  cut.floor = known.floor.since(each.cut_floor);
+  cut.floor_heard = known.floor_heard.since(known.floor);
+  if (known.is_open()) {
+    cut.met = known.met.since(known.floor);
+    cut.heard = known.heard.since(known.met);
+  }
+  const std::size_t most =
+      std::max({cut.floor.size(), cut.floor_heard.size(), cut.met.size(), cut.heard.size()});
+  if (most > options.limits.list_entries_max) return false;  // Not for a list so long: stability waits.
+  each.cut_floor = known.floor;
+  cut.definitions = new_definitions(each);
+  send(cut);
+  return true;
+}
+
+Result<void> Session::Impl::on(const Cut& cut, Time now) {
+  const auto found = shared_of_peer(cut.keyspace);
+  if (!found) return tl::unexpected(found.error());
+  Shared& each = **found;
+  if (const auto defined = define(each, cut.definitions); !defined) return defined;
+  if (cut.epoch > epoch_max) return failure(Errc::malformed, "an epoch that can't be");
+  const auto floor = counters_of(each, cut.floor);
+  const auto floor_heard = counters_of(each, cut.floor_heard);
+  const auto met = counters_of(each, cut.met);
+  const auto heard = counters_of(each, cut.heard);
+  if (!floor || !floor_heard || !met || !heard)
+    return failure(Errc::malformed, "an actor without definition");
+  Acknowledgements& peer = each.peer_cut;
+  if (peer.members != cut.members) peer.floor = {};
+  peer.members = cut.members;
+  peer.epoch = cut.epoch;
+  peer.by = cut.acknowledged;
+  peer.floor.merge(*floor);
+  peer.floor_heard = peer.floor;
+  peer.floor_heard.merge(*floor_heard);
+  peer.met = {};
+  peer.heard = {};
+  if (peer.is_open()) {
+    peer.met = peer.floor;
+    peer.met.merge(*met);
+    peer.heard = peer.met;
+    peer.heard.merge(*heard);
+  }
+  each.cut_waits = true;
+  merge_cut(each, now);
+  return {};
+}
+
+// Only what goes by the very same list is taken in; the rest waits until the lists agree.
+void Session::Impl::merge_cut(Shared& each, Time now) {
+  if (each.peer_cut.members != core().members.hash() || core().members.empty()) return;
+  each.cut_waits = false;
+  core().merge_acknowledgements(*each.state, each.peer_cut, now);
+  if (each.peer_cut != each.state->stability.known()) return;
+  each.cut_told = each.state->stability.revision();  // The peer knows all of it.
+  if (std::exchange(each.cut_members, each.peer_cut.members) != each.peer_cut.members) each.cut_floor = {};
+}
+
+}  // namespace syncline
