@@ -36,7 +36,9 @@ LogLevel level_of(Notice::Kind kind) {
     case Notice::Kind::repair_kept:
     case Notice::Kind::amnesia:
     case Notice::Kind::clock_drift:
+    case Notice::Kind::leaf_lost:
       return LogLevel::warning;
+    case Notice::Kind::leaf_mended:
     case Notice::Kind::early_dropped:
       break;
   }
@@ -59,6 +61,10 @@ const char* text_of(Notice::Kind kind) {
       return "a peer runs a copy of this very store";
     case Notice::Kind::commit_failed:
       return "the store failed: what wasn't on disk was undone";
+    case Notice::Kind::leaf_lost:
+      return "what is stored of a leaf can't be read: it waits for a peer that has it";
+    case Notice::Kind::leaf_mended:
+      return "leaves that couldn't be read are whole again";
     case Notice::Kind::early_dropped:
       break;
   }

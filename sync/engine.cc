@@ -27,6 +27,11 @@ class CountWaiting {
   const KeyspaceState& keyspace_;
 };
 
+std::string describe_leaf(std::string_view leaf) {
+  const auto parsed = parse_leaf_key(leaf);
+  return parsed ? fmt::format("a leaf under key \"{}\"", parsed->key) : std::string("a leaf");
+}
+
 bool is_keyspace_name(std::string_view name) { return !name.empty() && name.size() <= 1024; }
 
 Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
@@ -74,7 +79,15 @@ void Engine::Impl::notice_copy(const std::string& address) {
       Notice::Kind::store_copied, {}, address.empty() ? "at an address it doesn't tell" : "at " + address});
 }
 
+void Engine::Impl::report_lost(const KeyspaceState& keyspace) {
+  for (const std::string& leaf : keyspace.take_lost()) {
+    ++metrics.leaves_lost;
+    notice(Notice::Kind::leaf_lost, keyspace, describe_leaf(leaf));
+  }
+}
+
 void Engine::Impl::settle(KeyspaceState& keyspace) {
+  report_lost(keyspace);
   if (keyspace.watched) {
     for (LeavesChanged& touched : keyspace.take_touched())
       if (!touched.leaves.empty()) events.emplace_back(std::move(touched));
@@ -152,6 +165,9 @@ Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass&
   metrics.dots_reused += merged->reused;
   if (merged->reused > 0)
     notice(Notice::Kind::dot_reused, keyspace, "one dot lives at two leaves; both stay");
+  metrics.leaves_mended += merged->mended;
+  if (merged->mended > 0)
+    notice(Notice::Kind::leaf_mended, keyspace, fmt::format("{} leaves came back from a peer", merged->mended));
   if (!merged->resurrected.empty())
     if (const auto done = remove_again(keyspace, merged->resurrected, now); !done) return done;
   const auto drained = keyspace.drain_early();
@@ -349,12 +365,16 @@ Result<Version> Engine::commit(Transaction&& transaction) {
 
 Result<std::optional<std::string_view>> Engine::find(const KeyspaceState& keyspace,
                                                      std::string_view leaf) const {
-  return keyspace.find(leaf);
+  auto found = keyspace.find(leaf);
+  if (!found) impl_->report_lost(keyspace);
+  return found;
 }
 
 Result<void> Engine::scan(const KeyspaceState& keyspace, std::string_view from,
                           absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
-  return keyspace.scan(from, visit);
+  auto scanned = keyspace.scan(from, visit);
+  if (!scanned) impl_->report_lost(keyspace);
+  return scanned;
 }
 
 void Engine::for_each_live(const KeyspaceState& keyspace, std::string_view value,
@@ -434,6 +454,17 @@ void Engine::cut_log(KeyspaceState& keyspace, std::size_t bytes) {
   impl_->metrics.log_cut += keyspace.cut_log(bytes);
 }
 void Engine::watch(KeyspaceState& keyspace, bool on) { keyspace.watched = on; }
+
+Result<bool> Engine::distrust(KeyspaceState& keyspace, std::string_view leaf) {
+  if (!is_leaf_key(leaf)) return failure(Errc::invalid_argument, "not a leaf key");
+  const bool lost = keyspace.lose(leaf);
+  impl_->report_lost(keyspace);
+  return lost;
+}
+
+std::vector<std::string> Engine::lost_leaves(const KeyspaceState& keyspace) const {
+  return keyspace.lost().list();
+}
 
 std::optional<Record> Engine::poll_record() {
   Impl& impl = *impl_;

@@ -73,6 +73,8 @@ struct Notice {
     store_copied,         // A peer runs a copy of this very store. Both go on, under actors of their own.
     commit_failed,        // The store failed; everything since the last commit was undone.
     early_dropped,        // A change that waits for others was dropped; a pass will bring it.
+    leaf_lost,            // What is stored of a leaf can't be read: it waits for a peer that has it.
+    leaf_mended,          // It is whole again; the record that says so writes the leaf.
   };
   Kind kind;
   std::string keyspace;
@@ -94,6 +96,8 @@ struct EngineMetrics {
   std::uint64_t dots_reused = 0;
   std::uint64_t clock_drift = 0;
   std::uint64_t commits_failed = 0;
+  std::uint64_t leaves_lost = 0;
+  std::uint64_t leaves_mended = 0;
   std::uint64_t log_cut = 0;           // Log entries dropped for the budget.
   std::uint64_t log_cut_stable = 0;    // Log entries dropped because all members have them.
   std::uint64_t acknowledgements = 0;  // Times that something new was learned of what members have.
@@ -179,6 +183,26 @@ class SYNCLINE_EXPORT Engine {
 
   // Whether changes of leaves raise LeavesChanged events.
   void watch(KeyspaceState& keyspace, bool on);
+
+  // The store can't read this leaf any more, or what it reads isn't what was
+  // written (R-DUR-6). The engine finds out by itself where LeafSource::find()
+  // says `damaged`, and where a value can't be a leaf; a store that finds out
+  // otherwise (a scrub, its own list of such leaves when it was opened) calls
+  // this, before sessions begin where it can. From then on the leaf is neither
+  // there nor absent: reads of it, scans across it and writes to it fail as
+  // `damaged`; peers that would need it are refused their pass, and nobody takes
+  // it for removed; changes from peers that touch it wait. Sessions ask peers
+  // that have all that this replica has for the leaf, as if it had never been
+  // seen here. Once one has told, a record puts or erases the leaf, whatever was
+  // stored of it, with the right digests (for which all leaves are read once), and
+  // a leaf_mended notice follows. So the store's whole duty is: leave the leaf out
+  // of scan(), say `damaged` to find() or call this again after a restart, and forget
+  // the damage when it commits a record that has the leaf. Lasts until then or until
+  // the engine ends. False if it was known, or a pending record writes the leaf
+  // anyhow; `invalid_argument` unless it is a leaf key.
+  Result<bool> distrust(KeyspaceState& keyspace, std::string_view leaf);
+  // The leaves that wait to be mended, sorted.
+  std::vector<std::string> lost_leaves(const KeyspaceState& keyspace) const;
 
   // The next transaction for the store, or nothing. Records are committed in order.
   std::optional<Record> poll_record();

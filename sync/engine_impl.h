@@ -40,6 +40,8 @@ struct Engine::Impl {
   void cut_stable(KeyspaceState& keyspace, std::uint64_t revision);
 
   void notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail);
+  // Tells of leaves that reading found lost.
+  void report_lost(const KeyspaceState& keyspace);
   // A peer is a copy of this very store.
   void notice_copy(const std::string& address);
   // Moves what happened to a keyspace into the event queue; cuts its log to size.

@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/container/flat_hash_set.h"
 #include "sync/engine.h"
+#include "sync/merging.h"
 
 namespace syncline {
 namespace {
 
 constexpr std::size_t epoch_bytes = sizeof(std::uint64_t);
+
+tl::unexpected<Error> lost_leaf() {
+  return failure(Errc::damaged, "a leaf whose record was lost waits for a peer that has it");
+}
 
 std::uint64_t overlay_epoch(std::string_view entry) {
   std::uint64_t epoch = 0;
@@ -101,25 +105,40 @@ Result<void> KeyspaceState::restore_log(const std::vector<LogRecord>& records) {
 
 // A store that reported a failed commit and kept it all the same holds leaves of actors that were undone.
 Result<std::optional<std::string_view>> KeyspaceState::find_stored(std::string_view leaf) const {
+  if (lost_.is_unreadable(leaf)) return lost_leaf();
   const auto found = source_->find(name, leaf);
-  if (found && *found && !is_leaf_value(**found, actors.size()))
-    return failure(Errc::damaged, "a stored leaf that can't be");
-  return found;
+  const bool sound = found ? !*found || is_leaf_value(**found, actors.size())
+                           : found.error().code != Errc::damaged;
+  if (sound) return found;
+  note_lost(leaf);
+  return lost_leaf();
 }
 
 Result<void> KeyspaceState::scan_stored(
-    std::string_view from, absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
-  bool sound = true;
+    std::string_view from, Lost lost,
+    absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  const auto gap = lost == Lost::left_out       ? std::nullopt
+                   : lost == Lost::waiting_fail ? lost_.first_waiting(from)
+                                                : lost_.first_unreadable(from);
+  bool whole = true;
+  bool going = true;
   auto scanned = source_->scan(name, from, [&](std::string_view leaf, std::string_view value) {
-    sound = is_leaf_value(value, actors.size());
-    return sound && visit(leaf, value);
+    if (gap && *gap < leaf) return whole = false;
+    if (!lost_.empty() && lost_.is_unreadable(leaf)) return true;
+    if (!is_leaf_value(value, actors.size())) {
+      note_lost(leaf);
+      return whole = lost == Lost::left_out;
+    }
+    return going = visit(leaf, value);
   });
-  if (scanned && !sound) return failure(Errc::damaged, "a stored leaf that can't be");
-  return scanned;
+  if (!scanned) return scanned;
+  if (!whole || (gap && going)) return lost_leaf();
+  return {};
 }
 
 Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view leaf) const {
   const auto entry = table_.find(leaf);
+  if (in_memory() && lost_.waits(leaf)) return lost_leaf();
   if (in_memory()) return entry;
   if (entry) return overlay_value(*entry);
   return find_stored(leaf);
@@ -127,6 +146,7 @@ Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view lea
 
 Result<KnownLeaf> KeyspaceState::find_known(std::string_view leaf) const {
   if (in_memory()) {
+    if (lost_.waits(leaf)) return lost_leaf();
     const LeafTable::Position position = table_.find_position(leaf);
     return KnownLeaf{table_.value(position).value_or(std::string_view()), position};
   }
@@ -137,18 +157,27 @@ Result<KnownLeaf> KeyspaceState::find_known(std::string_view leaf) const {
 
 Result<void> KeyspaceState::scan(std::string_view from,
                                  absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  return scan_all(from, Lost::waiting_fail, visit);
+}
+
+Result<void> KeyspaceState::scan_all(
+    std::string_view from, Lost lost,
+    absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
   auto overlay = table_.lower_bound(from);
   if (in_memory()) {
-    for (; overlay.valid() && visit(overlay.key(), overlay.value()); overlay.next()) {
+    const auto gap = lost == Lost::left_out ? std::nullopt : lost_.first_waiting(from);
+    for (; overlay.valid(); overlay.next()) {
+      if (gap && *gap < overlay.key()) return lost_leaf();
+      if (!visit(overlay.key(), overlay.value())) return {};
     }
-    return {};
+    return gap ? Result<void>(lost_leaf()) : Result<void>();
   }
   bool going = true;
   const auto visit_overlay = [&] {
     if (const auto value = overlay_value(overlay.value())) going = visit(overlay.key(), *value);
     overlay.next();
   };
-  const auto scanned = scan_stored(from, [&](std::string_view leaf, std::string_view value) {
+  const auto scanned = scan_stored(from, lost, [&](std::string_view leaf, std::string_view value) {
     while (going && overlay.valid() && overlay.key() < leaf) visit_overlay();
     if (going && overlay.valid() && overlay.key() == leaf) {
       visit_overlay();
@@ -163,12 +192,12 @@ Result<void> KeyspaceState::scan(std::string_view from,
 }
 
 Result<std::optional<std::string_view>> KeyspaceState::find_persisted(std::string_view leaf) const {
-  return in_memory() ? Result<std::optional<std::string_view>>(table_.find(leaf)) : find_stored(leaf);
+  return in_memory() ? find(leaf) : find_stored(leaf);
 }
 
 Result<void> KeyspaceState::scan_persisted(
     std::string_view from, absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
-  return in_memory() ? scan(from, visit) : scan_stored(from, visit);
+  return in_memory() ? scan(from, visit) : scan_stored(from, Lost::unreadable_fail, visit);
 }
 
 void KeyspaceState::begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own) {
@@ -316,6 +345,7 @@ Result<Applied> KeyspaceState::take(const ChangeView& change) {
                        (known->first != change.first || known->hash != content_hash(change));
     return other || last > version[change.actor] ? Applied::reused : Applied::duplicate;
   }
+  if (touches_lost(change)) return Applied::dropped;
   if (is_due(change)) {
     if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
     const auto applied = apply(change, false);
@@ -358,7 +388,7 @@ Result<std::size_t> KeyspaceState::take_early(EarlyChanges::iterator& it) {
     const bool known = entry.first <= version[actor];
     if (!known) {
       const ChangeView change = reader_.read(entry);
-      if (!is_due(change)) return applied;
+      if (!is_due(change) || touches_lost(change)) return applied;
       if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
       if (const auto done = apply(change, false); !done) return tl::unexpected(done.error());
       ++applied;
@@ -377,24 +407,6 @@ bool KeyspaceState::names_all_since(const Counters& base) const {
     if (!log.covers(actor, base[actor] + 1, mine[actor])) return false;
   return true;
 }
-
-// What the merge of one pass has in common.
-struct KeyspaceState::Merging {
-  using Key = std::pair<std::uint32_t, std::uint64_t>;
-  struct Edit {
-    std::string leaf, before, merged;
-  };
-
-  explicit Merging(const StagedPass& merged_pass) : pass(merged_pass) {}
-
-  const StagedPass& pass;
-  Merged outcome;
-  bool changed = false;
-  std::vector<Edit> edits;  // With a source: written once all is read.
-  std::optional<absl::flat_hash_map<Key, std::string_view>> staged_live;
-  std::optional<absl::flat_hash_set<Key>> removed_by_log;
-  std::vector<IndexedLive> mine, theirs, merged;
-};
 
 // Whether some change in our log removed the dot: only that undoes what a repair keeps.
 bool KeyspaceState::was_removed_by_log(Merging& merging, IndexedDot dot) const {
@@ -435,6 +447,7 @@ bool KeyspaceState::is_live_elsewhere(Merging& merging, std::string_view leaf, I
 
 Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                                        const Counters& theirs_version) {
+  if (lost_.waits(leaf)) return {};  // Left to mend().
   const auto found = find_known(leaf);
   if (!found) return tl::unexpected(found.error());
   const std::string_view mine = found->value;
@@ -480,41 +493,6 @@ void KeyspaceState::write_merged(std::string_view leaf, const KnownLeaf& known, 
   put_leaf(leaf, known, merged);
 }
 
-namespace {
-
-// Which chunk has the newest read of each leaf. Nothing when that is the only one,
-// which shows in that all came in one round and in ascending order: a leaf of a
-// later round may lie beyond all of the first, and isn't absent there.
-using Newest = absl::flat_hash_map<std::string_view, const StagedChunk*>;
-
-std::optional<Newest> newest_of(const StagedPass& pass) {
-  bool ascending = true;
-  std::string_view last;
-  for (const StagedChunk& chunk : pass.chunks) {
-    ascending = ascending && (&chunk == &pass.chunks.front() || !chunk.new_round);
-    if (chunk.leaves.empty()) continue;
-    ascending = ascending && last < chunk.leaves.front().first;
-    last = chunk.leaves.back().first;
-  }
-  if (ascending) return std::nullopt;
-  Newest newest;
-  for (const StagedChunk& chunk : pass.chunks)
-    for (const auto& [leaf, value] : chunk.leaves) newest[leaf] = &chunk;
-  return newest;
-}
-
-// Calls fn(chunk, leaf, value) for each leaf of the pass, as it was read last.
-template <class Fn>
-void for_each_staged(const StagedPass& pass, Fn&& fn) {
-  const auto newest = newest_of(pass);
-  for (const StagedChunk& chunk : pass.chunks)
-    for (const auto& [leaf, value] : chunk.leaves)
-      if (!newest || newest->at(leaf) == &chunk)
-        if (!fn(chunk, leaf, value)) return;
-}
-
-}  // namespace
-
 // A full pass also speaks of the leaves between those that it has: the sender
 // didn't have them. Each is judged by the chunk of the first round in whose
 // stretch it lies; one that turns up in a later round is left to that.
@@ -526,7 +504,7 @@ Result<void> KeyspaceState::merge_absent(Merging& merging) {
   while (end < chunks.size() && !chunks[end].new_round) ++end;  // Chunks of the first round.
   std::size_t at = 0;
   std::size_t leaf_at = 0;
-  const auto scanned = scan({}, [&](std::string_view leaf, std::string_view) {
+  const auto scanned = scan_all({}, Lost::left_out, [&](std::string_view leaf, std::string_view) {
     for (;;) {
       const auto& leaves = chunks[at].leaves;
       while (leaf_at < leaves.size() && leaves[leaf_at].first < leaf) ++leaf_at;
@@ -569,6 +547,7 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
   if (const auto checked = check_digests(pass); !checked) return tl::unexpected(checked.error());
   Merging merging(pass);
   const Counters before = version;
+  if (const auto prepared = prepare_mending(merging); !prepared) return tl::unexpected(prepared.error());
   begin_touched({}, 0, false);
   Result<void> merged;
   if (pass.full && !(in_memory() && leaf_count_ == 0)) merged = merge_absent(merging);
@@ -579,6 +558,7 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
   });
   if (!merged) return tl::unexpected(merged.error());
   for (const Merging::Edit& edit : merging.edits) write_merged(edit.leaf, {edit.before, {}}, edit.merged);
+  mend(merging);
   log_pass(pass, before);
   for (const IndexedDot& entry : pass.version().since(before))
     raise_version(entry.actor, entry.counter, false);
@@ -708,6 +688,7 @@ void KeyspaceState::handle_persisted(std::uint64_t sequence) {
     const auto entry = table_.find(leaf);
     if (entry && overlay_epoch(*entry) <= flight.epoch) table_.erase(leaf);
   }
+  lost_.handle_persisted(flight.epoch);
   persisted_ = std::move(flight.snapshot);
   touched_durable_ += flight.touched;
   remember_pair();
@@ -717,6 +698,7 @@ void KeyspaceState::undo() {
   for (InFlight& flight : in_flight_)
     log_cut_.insert(log_cut_.begin(), flight.log_cut.begin(), flight.log_cut.end());
   in_flight_.clear();
+  lost_.undo();
   changed_leaves_.clear();
   staged_.clear();
   table_.clear();

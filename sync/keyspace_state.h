@@ -24,6 +24,7 @@
 #include "sync/leaf_source.h"
 #include "sync/leaf_table.h"
 #include "sync/leaf_value.h"
+#include "sync/lost_leaves.h"
 #include "sync/recent_log.h"
 #include "sync/record.h"
 #include "sync/stability.h"
@@ -63,6 +64,15 @@ class KeyspaceState {
       std::string_view from,
       absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
 
+  // ---- lost leaves (mending.cc) ----
+  // The stored record of the leaf isn't what was written: from now on nothing is
+  // known of it, reads of it fail as `damaged`, and changes that touch it are
+  // left to passes. False if that was known, or a pending record writes it anew.
+  bool lose(std::string_view leaf);
+  const LostLeaves& lost() const { return lost_; }
+  // Those lost since the last call.
+  std::vector<std::string> take_lost() const { return std::exchange(newly_lost_, {}); }
+
   // ---- changes ----
   // Applies a change whose turn it is. Reads all leaves before it writes any,
   // so an error of the disk leaves the state as it was. `known` has the leaf of
@@ -92,6 +102,7 @@ class KeyspaceState {
   struct Merged {
     std::uint64_t kept = 0;
     std::uint64_t reused = 0;  // Dots found at two leaves (I5).
+    std::uint64_t mended = 0;  // Lost leaves that are whole again.
     std::vector<std::pair<std::string, IndexedDot>> resurrected;
   };
   Result<Merged> merge_pass(const StagedPass& pass);
@@ -143,9 +154,13 @@ class KeyspaceState {
  private:
   // What the source has, `damaged` where that isn't a leaf of a keyspace with these actors.
   Result<std::optional<std::string_view>> find_stored(std::string_view leaf) const;
-  Result<void> scan_stored(
-      std::string_view from,
-      absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+  // What a scan does about lost leaves: fails at those that nothing is known of,
+  // or at all whose record is unreadable, or leaves them out.
+  enum class Lost { waiting_fail, unreadable_fail, left_out };
+  Result<void> scan_stored(std::string_view from, Lost lost,
+                           absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+  Result<void> scan_all(std::string_view from, Lost lost,
+                        absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
   struct Snapshot {
     Counters version;
     DigestPair digests;
@@ -177,6 +192,11 @@ class KeyspaceState {
   Result<void> merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                           const Counters& theirs_version);
   Result<void> merge_absent(Merging& merging);
+  // The mending part of a pass: see mending.cc.
+  bool note_lost(std::string_view leaf) const;
+  bool touches_lost(const ChangeView& change) const;
+  Result<void> prepare_mending(Merging& merging) const;
+  void mend(Merging& merging);
   void write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged);
   bool was_removed_by_log(Merging& merging, IndexedDot dot) const;
   bool is_named_elsewhere(std::string_view leaf, IndexedDot dot) const;
@@ -215,6 +235,9 @@ class KeyspaceState {
   std::vector<InFlight> in_flight_;
   std::vector<LeavesChanged> touched_;  // In order of writing; the first touched_durable_ are persisted.
   std::size_t touched_durable_ = 0;
+
+  mutable LostLeaves lost_;  // Reading finds out.
+  mutable std::vector<std::string> newly_lost_;
 
   // Scratch, reused so that rows cost no allocation.
   std::string value_;

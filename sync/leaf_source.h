@@ -18,10 +18,12 @@ class SYNCLINE_EXPORT LeafSource {
   virtual ~LeafSource() = default;
 
   // The stored value of a leaf, nothing if there is none, or why it can't be
-  // told (`storage`, `damaged`). The view lives until the next call.
+  // told: `storage`, or `damaged` if the leaf's record is lost for good, and then
+  // peers are asked for it; see Engine::distrust(). The view lives until the next call.
   virtual Result<std::optional<std::string_view>> find(std::string_view keyspace, std::string_view leaf) = 0;
 
   // Visits stored leaves with keys >= `from` in order until `visit` returns false.
+  // Lost ones are left out if the engine was told of them; else it fails as `damaged`.
   virtual Result<void> scan(std::string_view keyspace, std::string_view from,
                             absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) = 0;
 };

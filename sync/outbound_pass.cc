@@ -22,8 +22,9 @@ std::size_t bytes_of(const OutboundPass::Chunk& chunk) {
 
 }  // namespace
 
-OutboundPass::OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full)
-    : keyspace_(&keyspace), repairs_(keyspace.repairs), base_(std::move(asked)), full_(full) {}
+OutboundPass::OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full,
+                           const std::vector<std::string>& besides)
+    : keyspace_(&keyspace), repairs_(keyspace.repairs), base_(std::move(asked)), besides_(besides), full_(full) {}
 
 Result<OutboundPass> OutboundPass::resume(const KeyspaceState& keyspace, Counters base, Counters start,
                                           bool from_nothing, std::string cursor) {
@@ -72,7 +73,7 @@ Result<void> OutboundPass::read_named(Chunk& chunk, const Names& names, std::siz
     if (!found) return tl::unexpected(found.error());
     const std::string value(found->value_or(std::string_view()));
     for (; at < names.size() && names[at].first == leaf; ++at) {
-      if (is_live(value, names[at].second)) continue;
+      if (names[at].second.counter == 0 || is_live(value, names[at].second)) continue;
       chunk.dead.emplace_back(names[at].second, leaf);
       size += sizeof(IndexedDot);
     }
@@ -139,6 +140,8 @@ Result<OutboundPass::Chunk> OutboundPass::next(std::size_t bytes) {
       auto names = names_between(base_, start_);
       if (!names) return tl::unexpected(names.error());
       names_ = std::move(*names);
+      for (std::string& leaf : std::exchange(besides_, {})) names_.emplace_back(std::move(leaf), IndexedDot{});
+      std::sort(names_.begin(), names_.end());
     }
     first_ = false;
     in_round_ = true;

@@ -29,8 +29,9 @@ class OutboundPass {
     std::vector<std::pair<IndexedDot, std::string>> dead;     // In dot order.
   };
 
-  // A pass for someone who has `asked`: the leaves named by log rows, or all of them.
-  OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full);
+  // A pass for someone who has `asked`: the leaves named by log rows and `besides`, or all of them.
+  OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full,
+               const std::vector<std::string>& besides = {});
 
   // Goes on after `cursor` in the round between base and start.
   static Result<OutboundPass> resume(const KeyspaceState& keyspace, Counters base, Counters start,
@@ -44,7 +45,8 @@ class OutboundPass {
   bool full() const { return full_; }
 
  private:
-  using Names = std::vector<std::pair<std::string, IndexedDot>>;  // By leaf: the dots that name it.
+  // By leaf: the dots that name it; counter 0 where it is named without one.
+  using Names = std::vector<std::pair<std::string, IndexedDot>>;
 
   Result<Names> names_between(const Counters& base, const Counters& end) const;
   Result<void> read_named(Chunk& chunk, const Names& names, std::size_t& at, std::size_t bytes) const;
@@ -54,7 +56,8 @@ class OutboundPass {
   const KeyspaceState* keyspace_;
   std::uint64_t repairs_;
   Counters base_, start_;
-  bool first_ = true;  // No round has begun.
+  std::vector<std::string> besides_;  // Named in the first round.
+  bool first_ = true;                 // No round has begun.
   bool full_ = false;
   bool in_round_ = false;
   bool from_nothing_ = false;  // The present round has all leaves.

@@ -184,6 +184,9 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   want.version = each.state->persisted_version().since({});
   want.pass = pass.id = each.want_id = core().next_pass++;
   want.full = pass.full;
+  want.knows_digests = true;
+  want.leaves = each.state->leaf_count();
+  if (pass.mends && !pass.full) want.lost = each.state->lost().list();
   if (!pass.chunks.empty()) {
     want.has_resume = true;
     want.resume.from_nothing = pass.from_nothing;
@@ -321,9 +324,10 @@ std::chrono::milliseconds Session::poll_deadline() const {
       due = std::min(due, *each->behind_since + impl.options.pass_grace);
     if (impl.owns_inbound(*each))
       due = std::min(due, each->state->inbound->progress + impl.options.pass_timeout);
-    if (each->repair_wanted && !impl.owns_inbound(*each) && !impl.core().read_only)
-      due = std::min(due, each->repair_at);
     if (impl.has_cut_to_tell(*each)) due = std::min(due, each->cut_due);
+    if (impl.owns_inbound(*each) || impl.core().read_only) continue;
+    if (each->repair_wanted) due = std::min(due, each->repair_at);
+    if (impl.can_mend(*each)) due = std::min(due, each->mend_at);
   }
   return due;
 }
@@ -352,7 +356,8 @@ bool Session::established() const { return impl_->greeted && !impl_->is_void(); 
 bool Session::in_sync() const {
   return established() && impl_->first_tick_sent &&
          std::all_of(impl_->shared.begin(), impl_->shared.end(), [](const auto& each) {
-           return each->equal_pair && *each->equal_pair == each->state->persisted_digests();
+           return each->equal_pair && *each->equal_pair == each->state->persisted_digests() &&
+                  each->state->lost().empty();
          });
 }
 

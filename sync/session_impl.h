@@ -45,6 +45,8 @@ struct Session::Impl {
     Millis repair_backoff{0};
     Millis repair_at{0};                   // Not before.
     std::optional<DigestPair> equal_pair;  // Of the last equal verdict.
+    Millis mend_backoff{0};
+    Millis mend_at{0};  // Lost leaves aren't asked for before.
 
     std::unique_ptr<OutboundPass> outbound;  // A pass we send...
     std::uint32_t outbound_id = 0;
@@ -110,6 +112,7 @@ struct Session::Impl {
   void learn(Shared& each, const Counters& peer_has);
   void compare(Shared& each, Time now);
   void evaluate(Shared& each, Time now);
+  bool can_mend(const Shared& each) const;
   bool owns_inbound(const Shared& each) const {
     return each.state->inbound && each.state->inbound->owner == this;
   }

@@ -8,6 +8,8 @@ namespace syncline {
 
 namespace {
 constexpr std::chrono::milliseconds repair_backoff_max = std::chrono::minutes(1);
+// So many lost leaves are named to the peer; for more it is asked for all leaves.
+constexpr std::size_t lost_named_max = 1'024;
 }
 
 // The peer has this much on disk.
@@ -39,6 +41,10 @@ void Session::Impl::compare(Shared& each, Time now) {
   each.repair_backoff = std::max(each.repair_backoff, options.tick_interval);
 }
 
+bool Session::Impl::can_mend(const Shared& each) const {
+  return each.state->lost().waiting() > 0 && each.known;
+}
+
 // Asks for a pass if it is time for one.
 void Session::Impl::evaluate(Shared& each, Time now) {
   if (core().read_only) return each.behind_since.reset();
@@ -52,24 +58,32 @@ void Session::Impl::evaluate(Shared& each, Time now) {
   }
   const bool repair_due = each.repair_wanted && each.repair_at <= now.monotonic;
   const bool pass_due = each.behind_since && *each.behind_since + options.pass_grace <= now.monotonic;
-  if (!repair_due && !pass_due) return;
+  const bool mend_due = can_mend(each) && each.mend_at <= now.monotonic;
+  if (!repair_due && !pass_due && !mend_due) return;
   if (each.state->inbound == nullptr) return begin_inbound(each, now);
   // One at a time; it may bring what is missing. Look again later.
   if (pass_due) each.behind_since = now.monotonic;
   if (repair_due) each.repair_at = now.monotonic + options.pass_grace;
+  if (mend_due) each.mend_at = now.monotonic + options.pass_grace;
 }
 
 void Session::Impl::begin_inbound(Shared& each, Time now) {
   auto& inbound = each.state->inbound;
   auto& parked = each.state->parked;
   const bool repair = each.repair_wanted && each.repair_at <= now.monotonic;
-  if (parked != nullptr && parked->peer == peer_node && !repair && !each.full_next) {
+  const bool mends = !repair && can_mend(each) && each.mend_at <= now.monotonic;
+  if (parked != nullptr && parked->peer == peer_node && !repair && !mends && !each.full_next) {
     inbound = std::move(parked);
   } else {
     inbound = std::make_unique<StagedPass>();
     inbound->peer = peer_node;
     inbound->repair = repair;
-    inbound->full = repair || each.full_next;
+    inbound->mends = mends;
+    inbound->full = repair || each.full_next || (mends && each.state->lost().waiting() > lost_named_max);
+  }
+  if (mends) {
+    each.mend_backoff = std::clamp(each.mend_backoff * 2, options.tick_interval, repair_backoff_max);
+    each.mend_at = now.monotonic + each.mend_backoff;
   }
   if (repair) {
     each.repair_wanted = false;
@@ -84,7 +98,7 @@ void Session::Impl::begin_inbound(Shared& each, Time now) {
 void Session::Impl::end_inbound(Shared& each, bool keep_staged) {
   auto& inbound = each.state->inbound;
   each.repair_wanted = each.repair_wanted || inbound->repair;
-  if (keep_staged && !inbound->chunks.empty() && !inbound->repair) {
+  if (keep_staged && !inbound->chunks.empty() && !inbound->repair && !inbound->mends) {
     inbound->owner = nullptr;
     each.state->parked = std::move(inbound);
   } else {

@@ -26,9 +26,11 @@ Result<void> Session::Impl::receive(const Message& message, Time now) {
     emit(PeersLearned{addresses->addresses});
     return {};
   }
-  const auto& bye = std::get<Bye>(message);
-  closed = true;
-  return failure(Errc::closed, "the peer ended it: " + bye.reason);
+  if (const auto* bye = std::get_if<Bye>(&message)) {
+    closed = true;
+    return failure(Errc::closed, "the peer ended it: " + bye->reason);
+  }
+  return failure(Errc::malformed, "an answer to nothing");
 }
 
 Result<void> Session::Impl::on(const Hello& hello) {
@@ -241,7 +243,7 @@ Result<void> Session::Impl::on(const Want& want) {
     }
   }
   const bool full = want.full || !each.state->names_all_since(*asked);
-  each.outbound = std::make_unique<OutboundPass>(*each.state, *asked, full);
+  each.outbound = std::make_unique<OutboundPass>(*each.state, *asked, full, want.lost);
   return {};
 }
 
@@ -250,8 +252,10 @@ Result<void> Session::Impl::on(const Refuse& refuse, Time now) {
   if (!found) return tl::unexpected(found.error());
   Shared& each = **found;
   if (!owns_inbound(each) || refuse.pass != each.want_id) return {};
+  // What was refused at once isn't given a moment later, either.
+  const Millis pause = each.chunk_number == 0 ? options.tick_interval : Millis{0};
   end_inbound(each, false);
-  each.behind_since = now.monotonic;  // Asked anew after the grace.
+  each.behind_since = now.monotonic + pause;  // Asked anew after the grace.
   return {};
 }
 

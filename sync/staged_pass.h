@@ -38,6 +38,7 @@ struct StagedPass {
 
   bool full = false;          // All leaves: absence counts.
   bool repair = false;        // Versions are distrusted: never removes.
+  bool mends = false;         // Asked for to mend lost leaves.
   Counters asked;             // The receiver's version when it asked.
   Counters base, start;       // What the present round names; see Resume.
   bool from_nothing = false;  // The present round is the first of a full pass.

@@ -76,7 +76,22 @@ Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams,
 void put_want(std::string& out, const Want& want, KeyspaceStreams& streams);
 Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& streams, const WireLimits& limits);
 
+// The rest of a Want: all that digest passes need.
+void put_request(std::string& out, const Want& want);
+Result<void> take_request(std::string_view body, Want& want, MessageStorage& storage,
+                          const WireLimits& limits);
+
+void put_ranges(std::string& out, const Ranges& ranges);
+Result<void> take_ranges(std::string_view body, Ranges& ranges);
+
+void put_sketch(std::string& out, const Sketch& sketch);
+Result<void> take_sketch(std::string_view body, Sketch& sketch, const WireLimits& limits);
+
 // Parts that several bodies have.
+
+// Ascending numbers.
+void put_symbols(std::string& out, const std::vector<std::uint32_t>& symbols);
+Result<void> take_symbols(ByteReader& in, std::vector<std::uint32_t>& symbols, const WireLimits& limits);
 
 void put_definitions(std::string& out, const std::vector<ActorId>& definitions, KeyspaceStream& stream);
 Result<void> take_definitions(ByteReader& in, std::vector<ActorId>& definitions, KeyspaceStream& stream,

@@ -221,6 +221,7 @@ void put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams, c
   put_definitions(out, chunk.definitions, streams[chunk.keyspace]);
   put_version(out, chunk.version);
   if (chunk.closing) put_digests(out, chunk.digests);
+  if (chunk.by_digests) put_symbols(out, chunk.symbols);
   put_varint(out, chunk.leaves.size());
   put_varint(out, chunk.dead.size());
   const std::size_t head_bytes = out.size();
@@ -254,6 +255,9 @@ Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& sto
   if (auto ok = take_version(in, chunk.version, limits); !ok) return ok;
   if (chunk.closing) {
     if (auto ok = take_digests(in, chunk.digests); !ok) return ok;
+  }
+  if (chunk.by_digests) {
+    if (auto ok = take_symbols(in, chunk.symbols, limits); !ok) return ok;
   }
   return ChunkReader(in, body.size(), limits).read(chunk, storage);
 }

@@ -40,6 +40,7 @@ struct WireLimits {
   // and bytes of leaf keys (these also stay below message_bytes_max).
   std::size_t elements_per_byte_max = 1;
   std::size_t key_bytes_per_byte_max = 64;
+  std::size_t sketch_cells_max = 1 << 19;  // Of one digest pass, all its messages together.
 };
 
 // Cuts a byte stream into frames. Feed what arrived; take frames until there is none.

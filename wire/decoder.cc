@@ -124,7 +124,7 @@ struct Decoder::State {
         return take_push(view(reader.getRoot<schema::Push>().getBody()), message.emplace<Push>(), whole,
                          streams, limits);
       case MessageType::want:
-        return take(reader.getRoot<schema::Want>(), message.emplace<Want>());
+        return take(reader.getRoot<schema::Want>(), message.emplace<Want>(), whole);
       case MessageType::chunk:
         return take(reader.getRoot<schema::Chunk>(), message.emplace<Chunk>(), whole);
       case MessageType::refuse:
@@ -141,6 +141,25 @@ struct Decoder::State {
       case MessageType::cut:
         return take_cut(view(reader.getRoot<schema::Cut>().getBody()), message.emplace<Cut>(), streams,
                         limits);
+      case MessageType::ranges: {
+        const auto root = reader.getRoot<schema::Ranges>();
+        Ranges& ranges = message.emplace<Ranges>();
+        ranges.keyspace = root.getKeyspace();
+        ranges.pass = root.getPass();
+        return take_ranges(view(root.getBody()), ranges);
+      }
+      case MessageType::sketch: {
+        const auto root = reader.getRoot<schema::Sketch>();
+        Sketch& sketch = message.emplace<Sketch>();
+        sketch.keyspace = root.getKeyspace();
+        sketch.pass = root.getPass();
+        return take_sketch(view(root.getBody()), sketch, limits);
+      }
+      case MessageType::more_symbols: {
+        const auto root = reader.getRoot<schema::MoreSymbols>();
+        message = MoreSymbols{.keyspace = root.getKeyspace(), .pass = root.getPass(), .count = root.getCount()};
+        return {};
+      }
     }
     return failure(Errc::unsupported, "message: unknown type " + std::to_string(type));
   }
@@ -154,7 +173,7 @@ struct Decoder::State {
     return take_text(root.getAddress(), hello.address, limits.text_bytes_max);
   }
 
-  Result<void> take(schema::Want::Reader root, Want& want) {
+  Result<void> take(schema::Want::Reader root, Want& want, MessageStorage& whole) {
     want.keyspace = root.getKeyspace();
     want.pass = root.getPass();
     want.full = root.getFull();
@@ -168,6 +187,8 @@ struct Decoder::State {
         return failure(Errc::malformed, "want: cursor isn't a leaf key");
       }
     }
+    if (root.hasRequest())
+      if (auto ok = take_request(view(root.getRequest()), want, whole, limits); !ok) return ok;
     return take_want(view(root.getBody()), want, streams, limits);
   }
 
@@ -178,6 +199,7 @@ struct Decoder::State {
     chunk.new_round = root.getNewRound();
     chunk.full = root.getFull();
     chunk.closing = root.getClosing();
+    chunk.by_digests = root.getByDigests();
     return take_chunk(view(root.getBody()), chunk, whole, streams, limits);
   }
 

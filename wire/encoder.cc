@@ -125,14 +125,18 @@ struct Encoder::State {
 
   std::vector<std::string> encode(const Want& want) {
     put_want(body, want, streams);
+    std::string request;
+    if (want.knows_digests) put_request(request, want);
     return build<schema::Want>(MessageType::want,
-                               words_for(body.size()) + words_for(want.resume.cursor.size()),
+                               words_for(body.size()) + words_for(want.resume.cursor.size()) +
+                                   words_for(request.size()),
                                [&](schema::Want::Builder root) {
                                  root.setKeyspace(want.keyspace);
                                  root.setPass(want.pass);
                                  root.setFull(want.full);
                                  root.setHasResume(want.has_resume);
                                  root.setBody(as_data(body));
+                                 if (want.knows_digests) root.setRequest(as_data(request));
                                  if (!want.has_resume) return;
                                  root.setFromNothing(want.resume.from_nothing);
                                  root.setCursor(as_data(want.resume.cursor));
@@ -148,6 +152,7 @@ struct Encoder::State {
       root.setNewRound(chunk.new_round);
       root.setFull(chunk.full);
       root.setClosing(chunk.closing);
+      root.setByDigests(chunk.by_digests);
       root.setBody(as_data(body));
     });
   }
@@ -178,6 +183,34 @@ struct Encoder::State {
   std::vector<std::string> encode(const Cut& cut) {
     put_cut(body, cut, streams);
     return build_body<schema::Cut>(MessageType::cut);
+  }
+
+  std::vector<std::string> encode(const Ranges& ranges) {
+    put_ranges(body, ranges);
+    return build<schema::Ranges>(MessageType::ranges, words_for(body.size()),
+                                 [&](schema::Ranges::Builder root) { fill_part(root, ranges); });
+  }
+
+  std::vector<std::string> encode(const Sketch& sketch) {
+    put_sketch(body, sketch);
+    return build<schema::Sketch>(MessageType::sketch, words_for(body.size()),
+                                 [&](schema::Sketch::Builder root) { fill_part(root, sketch); });
+  }
+
+  std::vector<std::string> encode(const MoreSymbols& more) {
+    return build<schema::MoreSymbols>(MessageType::more_symbols, 0, [&](schema::MoreSymbols::Builder root) {
+      root.setKeyspace(more.keyspace);
+      root.setPass(more.pass);
+      root.setCount(more.count);
+    });
+  }
+
+  // What all of a pass's messages with a body have.
+  template <class Builder, class Part>
+  void fill_part(Builder& root, const Part& part) const {
+    root.setKeyspace(part.keyspace);
+    root.setPass(part.pass);
+    root.setBody(as_data(body));
   }
 
   WireLimits limits;

@@ -20,6 +20,9 @@ enum class MessageType : std::uint8_t {
   addresses = 9,
   bye = 10,
   cut = 11,
+  ranges = 12,
+  sketch = 13,
+  more_symbols = 14,
 };
 
 // Length with header in the low 24 bits, type in the next seven, then whether

@@ -121,6 +121,17 @@ struct Resume {
   std::string cursor;             // The last leaf staged.
 };
 
+// Some of the 2^bits ranges of leaves (a leaf belongs to one by the hash of its
+// key), and if told a short digest of what is in each: equal contents have equal
+// ones, others most likely not.
+struct RangeList {
+  static constexpr unsigned bits_max = 12;
+
+  unsigned bits = 0;
+  std::vector<std::uint32_t> ranges;   // Ascending.
+  std::vector<std::uint16_t> digests;  // One for each range, or none at all.
+};
+
 // Asks for a pass. `version` is the asker's whole version, in its own dictionary.
 struct Want {
   std::uint32_t keyspace = 0;
@@ -130,6 +141,37 @@ struct Want {
   bool full = false;       // All leaves, even if log rows could name the differing ones.
   bool has_resume = false;
   Resume resume;
+  // What a digest pass needs; all of it is left out by who doesn't know of them.
+  bool knows_digests = false;
+  bool by_digests = false;        // Digests are to name the leaves; `ranges` has the asker's.
+  std::uint64_t leaves = 0;       // How many the asker has.
+  std::uint64_t salt = 0;         // Keys the digests of ranges and the sketch.
+  RangeList ranges;               // With by_digests: of all ranges, with digests.
+  std::vector<std::string> lost;  // Leaves to be named, too: the asker lost what it had of them.
+};
+
+// Answers a Want: digests shall name the leaves, and these are the sender's.
+struct Ranges {
+  std::uint32_t keyspace = 0;
+  std::uint32_t pass = 0;
+  std::uint64_t leaves = 0;  // How many the sender has.
+  RangeList list;            // Those that may differ; without digests: all of these do.
+};
+
+// Coded symbols of the leaves in the differing ranges of the asker of a pass.
+struct Sketch {
+  std::uint32_t keyspace = 0;
+  std::uint32_t pass = 0;
+  RangeList list;                    // The differing ranges, without digests; told with the first symbols only.
+  std::uint64_t first = 0;           // Place of the first of these symbols.
+  std::vector<std::uint64_t> cells;  // sync/sketch.h
+};
+
+// The symbols so far don't decode.
+struct MoreSymbols {
+  std::uint32_t keyspace = 0;
+  std::uint32_t pass = 0;
+  std::uint64_t count = 0;  // So many more.
 };
 
 // A part of a pass: an atomic read of some leaves, and the version then.
@@ -144,9 +186,13 @@ struct Chunk {
       false;             // This chunk begins a round: base is the previous round's start, start this version.
   bool full = false;     // The pass's first round has all leaves: absence between them counts.
   bool closing = false;  // Completes the pass; the receiver commits.
+  bool by_digests = false;  // Of a digest pass.
   DigestPair digests;    // Of the state read by the closing chunk; zero elsewhere.
   std::vector<LeafView> leaves;  // In leaf order.
   std::vector<RowName> dead;     // Rows of missing dots that are live nowhere. By dot.
+  // In chunk 0 of a digest pass: the low halves of the receiver's own symbols that the sender
+  // lacks. Their leaves are others here, or absent. Ascending.
+  std::vector<std::uint32_t> symbols;
 };
 
 // The asked-for pass can't be given (the reason is for people). Ask anew, without resuming.
@@ -184,6 +230,7 @@ struct Cut {
   std::vector<IndexedDot> heard;        // What they have together; entries above `met`.
 };
 
-using Message = std::variant<Hello, Keyspaces, Tick, Status, Push, Want, Chunk, Refuse, Addresses, Bye, Cut>;
+using Message = std::variant<Hello, Keyspaces, Tick, Status, Push, Want, Chunk, Refuse, Addresses, Bye, Cut,
+                             Ranges, Sketch, MoreSymbols>;
 
 }  // namespace syncline

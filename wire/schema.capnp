@@ -40,6 +40,7 @@ struct Want {
   fromNothing @4 :Bool;
   body @5 :Data;
   cursor @6 :Data;
+  request @7 :Data;
 }
 
 struct Chunk {
@@ -50,6 +51,7 @@ struct Chunk {
   full @4 :Bool;
   closing @5 :Bool;
   body @6 :Data;
+  byDigests @7 :Bool;
 }
 
 struct Refuse {
@@ -69,4 +71,22 @@ struct Bye {
 
 struct Cut {
   body @0 :Data;
+}
+
+struct Ranges {
+  keyspace @0 :UInt32;
+  pass @1 :UInt32;
+  body @2 :Data;
+}
+
+struct Sketch {
+  keyspace @0 :UInt32;
+  pass @1 :UInt32;
+  body @2 :Data;
+}
+
+struct MoreSymbols {
+  keyspace @0 :UInt32;
+  pass @1 :UInt32;
+  count @2 :UInt64;
 }

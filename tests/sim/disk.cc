@@ -106,6 +106,15 @@ bool Disk::lose(std::string_view keyspace, std::string_view leaf) {
   return true;
 }
 
+bool Disk::rot(std::string_view keyspace, std::string_view leaf) {
+  const auto leaves = leaves_.find(keyspace);
+  if (leaves == leaves_.end()) return false;
+  const auto found = leaves->second.find(leaf);
+  if (found == leaves->second.end()) return false;
+  found->second = "\xff";  // The beginning of a number.
+  return true;
+}
+
 void Disk::set_digests(std::string_view keyspace, const DigestPair& digests) {
   for (KeyspaceHead& head : head_.keyspaces)
     if (head.name == keyspace) head.digests = digests;

@@ -42,6 +42,8 @@ class Disk : public RecordStore {
   void set_proven(bool proven) { proven_ = proven; }
   // A bad page: the leaf reads as absent from now on. False if it wasn't there.
   bool lose(std::string_view keyspace, std::string_view leaf);
+  // A bad record: what is read of the leaf isn't one. The same.
+  bool rot(std::string_view keyspace, std::string_view leaf);
   // What a scrub says of the keyspace's leaves.
   void set_digests(std::string_view keyspace, const DigestPair& digests);
 

@@ -103,6 +103,11 @@ Chunk random_chunk(Random& random, MessageBox& box, std::size_t size) {
   chunk.full = random.one_in(2);
   chunk.closing = random.one_in(2);
   if (chunk.closing) chunk.digests = random_digests(random);
+  chunk.by_digests = random.one_in(3);
+  if (chunk.by_digests)
+    for (std::size_t i = random.below(5); i > 0; --i)
+      chunk.symbols.push_back((chunk.symbols.empty() ? 0 : chunk.symbols.back()) +
+                              static_cast<std::uint32_t>(random.below(1'000'000)));
   for (const std::string& leaf : random_leaves(random, random.below(size + 1))) {
     std::vector<IndexedLiveDot> live;
     const std::size_t dots = random.one_in(3) ? random.below(4) : 1;
@@ -120,6 +125,30 @@ Chunk random_chunk(Random& random, MessageBox& box, std::size_t size) {
   return chunk;
 }
 
+RangeList random_ranges(Random& random, bool digests) {
+  RangeList list;
+  list.bits = static_cast<unsigned>(random.below(RangeList::bits_max + 1));
+  const std::uint64_t skipped = 1 + random.below(4);
+  for (std::uint32_t range = 0; range < std::uint32_t{1} << list.bits; ++range) {
+    if (!random.one_in(skipped)) continue;
+    list.ranges.push_back(range);
+    if (digests) list.digests.push_back(static_cast<std::uint16_t>(random.next()));
+  }
+  return list;
+}
+
+Sketch random_sketch(Random& random) {
+  Sketch sketch{.keyspace = static_cast<std::uint32_t>(random.below(3)),
+                .pass = static_cast<std::uint32_t>(random.skewed())};
+  if (random.one_in(2)) {
+    sketch.list = random_ranges(random, false);
+  } else {
+    sketch.first = 1 + random.below(1'000);
+  }
+  for (std::size_t i = random.below(30); i > 0; --i) sketch.cells.push_back(random.next());
+  return sketch;
+}
+
 Want random_want(Random& random) {
   Want want;
   want.keyspace = static_cast<std::uint32_t>(random.below(3));
@@ -134,6 +163,13 @@ Want random_want(Random& random) {
     want.resume.from_nothing = random.one_in(2);
     if (!random.one_in(3)) want.resume.cursor = random_leaf(random);
   }
+  want.knows_digests = random.one_in(2);
+  if (!want.knows_digests) return want;
+  want.by_digests = random.one_in(2);
+  want.leaves = random.skewed();
+  want.salt = random.next();
+  if (want.by_digests) want.ranges = random_ranges(random, true);
+  for (std::size_t i = random.below(4); i > 0; --i) want.lost.push_back(random_leaf(random));
   return want;
 }
 
@@ -269,9 +305,25 @@ class Describer {
     dots("version", want.version);
     dots("base", want.resume.base);
     dots("start", want.resume.start);
+    if (!want.knows_digests) return;
+    add(" request", want.by_digests, want.leaves, want.salt);
+    ranges(want.ranges);
+    list("lost", want.lost);
   }
+  void operator()(const Ranges& told) {
+    add("ranges", told.keyspace, told.pass, told.leaves);
+    ranges(told.list);
+  }
+  void operator()(const Sketch& sketch) {
+    add("sketch", sketch.keyspace, sketch.pass, sketch.first);
+    ranges(sketch.list);
+    for (const std::uint64_t cell : sketch.cells) add(cell);
+  }
+  void operator()(const MoreSymbols& more) { add("more", more.keyspace, more.pass, more.count); }
   void operator()(const Chunk& chunk) {
     add("chunk", chunk.keyspace, chunk.pass, chunk.number, chunk.new_round, chunk.full, chunk.closing);
+    if (chunk.by_digests) add("by digests");
+    for (const std::uint32_t symbol : chunk.symbols) add(symbol);
     definitions(chunk.definitions);
     dots("version", chunk.version);
     digests(chunk.digests);
@@ -323,6 +375,11 @@ class Describer {
     add(" defines", actors.size());
     for (const ActorId& actor : actors) one(actor.view());
   }
+  void ranges(const RangeList& list) {
+    add(" ranges", list.bits);
+    for (const std::uint32_t range : list.ranges) add(range);
+    for (const std::uint16_t digest : list.digests) add(digest);
+  }
   void dots(const char* what, std::span<const IndexedDot> dots) {
     add(" ", what, dots.size());
     for (const IndexedDot& dot : dots) add(dot.actor, dot.counter);
@@ -366,8 +423,16 @@ Message random_message(Random& random, MessageBox& box, std::size_t index, std::
       return Addresses{random_texts(random, random.below(5))};
     case 9:
       return Bye{static_cast<std::uint16_t>(random.below(20)), random.bytes(random.below(40))};
-    default:
+    case 10:
       return random_cut(random);
+    case 11:
+      return Ranges{static_cast<std::uint32_t>(random.below(3)), static_cast<std::uint32_t>(random.skewed()),
+                    random.skewed(), random_ranges(random, random.one_in(2))};
+    case 12:
+      return random_sketch(random);
+    default:
+      return MoreSymbols{static_cast<std::uint32_t>(random.below(3)),
+                         static_cast<std::uint32_t>(random.skewed()), random.skewed()};
   }
 }
 

@@ -1,0 +1,84 @@
+// Leaves whose stored record was lost, and how a pass makes them whole (I6, R-DUR-6).
+//
+// Of a lost leaf nothing is known but its key and, by the state digest less all
+// other leaves, what the lost ones hashed to. What a peer has of them is taken as
+// it is, as if we had never seen them, if it hashes to just that; or if the peer's
+// version includes ours: then it has the effect of every row that we had there.
+// Everything else in the pass is merged as ever.
+#include <algorithm>
+
+#include "sync/digest.h"
+#include "sync/keyspace_state.h"
+#include "sync/merging.h"
+
+namespace syncline {
+
+bool KeyspaceState::lose(std::string_view leaf) {
+  if (!note_lost(leaf)) return false;
+  if (in_memory()) table_.erase(leaf);
+  return true;
+}
+
+bool KeyspaceState::note_lost(std::string_view leaf) const {
+  if (!in_memory() && table_.find(leaf)) return false;  // Written anew already.
+  if (!lost_.add(leaf)) return false;
+  newly_lost_.emplace_back(leaf);
+  return true;
+}
+
+bool KeyspaceState::touches_lost(const ChangeView& change) const {
+  return lost_.waiting() > 0 && std::any_of(change.rows.begin(), change.rows.end(), [this](const RowView& row) {
+           return lost_.waits(row.leaf);
+         });
+}
+
+// Digests have what was lost, too, and nobody can subtract one of several leaves:
+// what is left is added up once for all. A pass that doesn't tell all of them mends none.
+Result<void> KeyspaceState::prepare_mending(Merging& merging) const {
+  if (lost_.waiting() == 0 || merging.pass.repair) return {};
+  auto& told = merging.told;
+  for_each_staged(merging.pass, [&](const StagedChunk&, std::string_view leaf, std::string_view value) {
+    if (lost_.waits(leaf)) told[leaf] = value;
+    return true;
+  });
+  if (!merging.pass.full && told.size() < lost_.waiting()) return {};
+  const auto hash_into = [this](Digest& sum, std::string_view leaf, std::string_view value) {
+    for_each_live_in(value, [&](const IndexedLive& live) {
+      sum +=
+          hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
+    });
+  };
+  Digest whole;
+  for (const auto& [leaf, value] : told) hash_into(whole, leaf, value);
+  const auto scanned = scan_all({}, Lost::left_out, [&](std::string_view leaf, std::string_view value) {
+    ++merging.count_without_lost;
+    hash_into(merging.without_lost, leaf, value);
+    return true;
+  });
+  if (!scanned) return scanned;
+  whole += merging.without_lost;
+  if (whole != digests.state && !merging.pass.version().includes(version)) return {};
+  merging.state_before = digests.state;
+  merging.count_before = leaf_count_;
+  merging.mends = true;
+  return {};
+}
+
+// After all else of the pass was written.
+void KeyspaceState::mend(Merging& merging) {
+  if (!merging.mends) return;
+  digests.state -= merging.state_before;
+  digests.state += merging.without_lost;
+  leaf_count_ = leaf_count_ - merging.count_before + merging.count_without_lost;
+  for (const std::string& leaf : lost_.list()) {
+    const auto it = merging.told.find(leaf);
+    const std::string_view theirs = it == merging.told.end() ? std::string_view() : it->second;
+    for_each_live_in(theirs, [&](const IndexedLive& live) { count_digest(leaf, live, true); });
+    put_leaf(leaf, {{}, in_memory() ? table_.find_position(leaf) : LeafTable::Position()}, theirs);
+    lost_.mend(leaf, epoch_);
+    ++merging.outcome.mended;
+  }
+  if (in_memory()) lost_.handle_persisted(epoch_);
+}
+
+}  // namespace syncline
