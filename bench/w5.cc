@@ -123,9 +123,13 @@ void run_bounded(std::size_t n) {
 void run_w5(std::size_t n) {
   run_nested(n);
   run_set(n);
+  run_w5_registers(n);
+  run_bounded(n);
+}
+
+void run_w5_registers(std::size_t n) {
   run_registers<MvRegister<Value>>("MvRegister", "register_mv", n);
   run_registers<LwwRegister<Value>>("LwwRegister", "register_lww", n);
-  run_bounded(n);
 }
 
 void run_w5_memory(std::size_t n) {

@@ -45,6 +45,7 @@ constexpr Command commands[] = {
     {"w3", 100'000, run_w3},
     {"w4", 10'000, run_w4},
     {"w5", 1'000'000, run_w5},
+    {"w5-registers", 1'000'000, run_w5_registers},
     {"w5-memory", 1'000'000, run_w5_memory},
 };
 

@@ -29,6 +29,7 @@ void run_w4(std::size_t ops);
 // The further types and their floors, in one process: n fields at depth 4, n elements of a set, n writes
 // to a thousand registers, n spendings of a bounded counter. Memory of a set of n elements.
 void run_w5(std::size_t n);
+void run_w5_registers(std::size_t n);
 void run_w5_memory(std::size_t n);
 
 }  // namespace syncline::bench

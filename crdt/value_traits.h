@@ -19,7 +19,7 @@ struct ValueTraits;
 
 template <>
 struct ValueTraits<Value> {
-  static Value to_value(Value value) { return value; }
+  static const Value& to_value(const Value& value) { return value; }
   static std::optional<Value> from_value(Value value) { return value; }
 };
 

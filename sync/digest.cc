@@ -24,15 +24,15 @@ Digest hash_entry(const ActorId& actor, std::uint64_t counter) {
   return digest_of(XXH3_128bits_withSeed(bytes, sizeof bytes, seed));
 }
 
-Digest hash_live(std::string_view leaf, const ActorId& actor, std::uint64_t counter, std::uint64_t stamp,
+LeafHash::LeafHash(std::string_view leaf)
+    : hash(XXH3_64bits_withSeed(leaf.data(), leaf.size(), seed)), size(leaf.size()) {}
+
+Digest hash_live(const LeafHash& leaf, const ActorId& actor, std::uint64_t counter, std::uint64_t stamp,
                  std::string_view payload) {
   // Leaf and payload are hashed apart, so that nothing need be copied together.
-  const std::uint64_t words[] = {counter,
-                                 stamp,
-                                 XXH3_64bits_withSeed(leaf.data(), leaf.size(), seed),
-                                 leaf.size(),
-                                 XXH3_64bits_withSeed(payload.data(), payload.size(), seed),
-                                 payload.size()};
+  const std::uint64_t words[] = {
+      counter,       stamp, leaf.hash, leaf.size, XXH3_64bits_withSeed(payload.data(), payload.size(), seed),
+      payload.size()};
   char bytes[ActorId::size_bytes + sizeof words];
   std::memcpy(bytes, actor.bytes.data(), ActorId::size_bytes);
   std::memcpy(bytes + ActorId::size_bytes, words, sizeof words);

@@ -7,6 +7,7 @@
 #include "crdt/leaf_key.h"
 #include "fmt/format.h"
 #include "sync/engine_impl.h"
+#include "sync/key_head.h"
 
 namespace syncline {
 namespace {
@@ -295,6 +296,23 @@ Result<void> check_leaf(const Op& op, const EngineOptions& options) {
   return {};
 }
 
+// The ops that write, in the order of their leaves, into `order`.
+void order_by_leaf(const TransactionScratch& scratch, std::vector<OrderedOp>& order) {
+  order.clear();
+  std::size_t shared = 0;
+  for (std::uint32_t i = 0; i < scratch.ops.size(); ++i) {
+    const Op& op = scratch.ops[i];
+    if (op.write == TransactionScratch::Write::none) continue;
+    if (order.empty()) shared = op.leaf.size();
+    order.push_back({0, i, 0});
+    shared = common_prefix(scratch.ops[order.front().op].leaf.substr(0, shared), op.leaf);
+  }
+  for (OrderedOp& each : order) each.head = head_of(scratch.ops[each.op].leaf, shared);
+  std::sort(order.begin(), order.end(), [&](const OrderedOp& a, const OrderedOp& b) {
+    return a.head != b.head ? a.head < b.head : scratch.ops[a.op].leaf < scratch.ops[b.op].leaf;
+  });
+}
+
 Result<void> check_limits(const TransactionScratch& scratch, const EngineOptions& options) {
   if (scratch.error) return tl::unexpected(*scratch.error);
   if (scratch.bytes > options.change_bytes_max)
@@ -321,12 +339,7 @@ Result<Version> Engine::commit(Transaction&& transaction) {
   if (const auto checked = check_limits(scratch, impl.options); !checked)
     return tl::unexpected(checked.error());
 
-  impl.order.clear();
-  for (std::uint32_t i = 0; i < scratch.ops.size(); ++i)
-    if (scratch.ops[i].write != TransactionScratch::Write::none) impl.order.push_back(i);
-  std::sort(impl.order.begin(), impl.order.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return scratch.ops[a].leaf < scratch.ops[b].leaf; });
-
+  order_by_leaf(scratch, impl.order);
   const std::uint32_t self = impl.writer(keyspace);
   Version token;
   if (impl.order.empty()) {
@@ -336,22 +349,23 @@ Result<Version> Engine::commit(Transaction&& transaction) {
   impl.rows.clear();
   impl.known.clear();
   impl.removed.clear();
-  for (const std::uint32_t i : impl.order)
-    for_each_live_in(scratch.ops[i].before,
-                     [&](const IndexedLive& live) { impl.removed.push_back(live.dot); });
+  for (OrderedOp& each : impl.order) {
+    for_each_live_in(scratch.ops[each.op].known.value, [&](const IndexedLive& live) {
+      impl.removed.push_back(live.dot);
+      ++each.removed;
+    });
+  }
   std::size_t at = 0;
-  for (const std::uint32_t i : impl.order) {
-    const Op& op = scratch.ops[i];
-    std::size_t count = 0;
-    for_each_live_in(op.before, [&](const IndexedLive&) { ++count; });
+  for (const OrderedOp& each : impl.order) {
+    const Op& op = scratch.ops[each.op];
     const bool put = op.write == TransactionScratch::Write::put;
     impl.rows.push_back({op.leaf,
-                         {impl.removed.data() + at, count},
+                         {impl.removed.data() + at, each.removed},
                          put,
                          put ? op.stamp : 0,
                          put ? op.payload : std::string_view()});
-    at += count;
-    impl.known.push_back({op.before, op.position});
+    at += each.removed;
+    impl.known.push_back(&op.known);
   }
   const std::vector<IndexedDot> dependencies = keyspace.dependencies();
   const ChangeView change{self, keyspace.version[self] + 1, open.hlc_, dependencies, impl.rows};

@@ -14,6 +14,13 @@
 
 namespace syncline {
 
+// An op of a transaction that writes.
+struct OrderedOp {
+  std::uint64_t head;     // Eight bytes of its leaf to sort it by: see head_of().
+  std::uint32_t op;       // Its place among the ops.
+  std::uint32_t removed;  // So many dots it removes.
+};
+
 struct Engine::Impl {
   Impl(EngineOptions options, LeafSource* source);
   Result<void> restore(const Head& head);
@@ -60,9 +67,9 @@ struct Engine::Impl {
   std::vector<std::string> dropped;    // To be recorded.
   TransactionScratch scratch;
   std::vector<RowView> rows;  // Scratch of commit().
-  std::vector<KnownLeaf> known;
+  std::vector<const KnownLeaf*> known;
   std::vector<IndexedDot> removed;
-  std::vector<std::uint32_t> order;
+  std::vector<OrderedOp> order;
   MemberList members;
   bool read_only = false;
   std::uint64_t sequence = 0;

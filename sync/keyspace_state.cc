@@ -221,7 +221,7 @@ void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std:
   }
 }
 
-std::uint64_t KeyspaceState::count_digest(std::string_view leaf, const IndexedLive& live, bool add) {
+std::uint64_t KeyspaceState::count_digest(const LeafHash& leaf, const IndexedLive& live, bool add) {
   const Digest hash =
       hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
   if (add) {
@@ -268,25 +268,27 @@ std::uint64_t KeyspaceState::content_hash(const ChangeView& change) const {
 }
 
 std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known) {
+  const LeafHash leaf(row.leaf);
   std::uint64_t payload_hash = 0;
   value_.clear();
   for_each_live_in(known.value, [&](const IndexedLive& live) {
     if (removes(row, live.dot)) {
-      count_digest(row.leaf, live, false);
+      count_digest(leaf, live, false);
     } else {
       append_live(value_, live);
     }
   });
   if (row.has_payload) {
     const IndexedLive live{dot, {row.stamp, row.payload}};
-    payload_hash = count_digest(row.leaf, live, true);
+    payload_hash = count_digest(leaf, live, true);
     append_live(value_, live);
   }
   put_leaf(row.leaf, known, value_);
   return row_hash(row, payload_hash, actors);
 }
 
-Result<void> KeyspaceState::apply(const ChangeView& change, bool own, std::span<const KnownLeaf> known) {
+Result<void> KeyspaceState::apply(const ChangeView& change, bool own,
+                                  std::span<const KnownLeaf* const> known) {
   SYNCLINE_ASSERT(known.empty() || known.size() == change.rows.size());
   std::vector<std::string> befores;
   if (known.empty() && !in_memory()) {
@@ -302,7 +304,7 @@ Result<void> KeyspaceState::apply(const ChangeView& change, bool own, std::span<
     const RowView& row = change.rows[i];
     KnownLeaf leaf;
     if (!known.empty()) {
-      leaf = known[i];
+      leaf = *known[i];
     } else if (in_memory()) {
       leaf = *find_known(row.leaf);  // Memory doesn't fail.
     } else {
@@ -488,8 +490,9 @@ Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, 
 }
 
 void KeyspaceState::write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged) {
-  for_each_live_in(known.value, [&](const IndexedLive& live) { count_digest(leaf, live, false); });
-  for_each_live_in(merged, [&](const IndexedLive& live) { count_digest(leaf, live, true); });
+  const LeafHash hash(leaf);
+  for_each_live_in(known.value, [&](const IndexedLive& live) { count_digest(hash, live, false); });
+  for_each_live_in(merged, [&](const IndexedLive& live) { count_digest(hash, live, true); });
   put_leaf(leaf, known, merged);
 }
 

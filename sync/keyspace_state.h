@@ -77,7 +77,7 @@ class KeyspaceState {
   // Applies a change whose turn it is. Reads all leaves before it writes any,
   // so an error of the disk leaves the state as it was. `known` has the leaf of
   // each row if the caller has found them all, and nothing otherwise.
-  Result<void> apply(const ChangeView& change, bool own, std::span<const KnownLeaf> known = {});
+  Result<void> apply(const ChangeView& change, bool own, std::span<const KnownLeaf* const> known = {});
   // Takes a change from a peer, in this keyspace's indices: applies it and what
   // waited for it, keeps it until its turn comes, or tells it is known.
   // `malformed` if it can't be a change of a correct peer.
@@ -184,7 +184,7 @@ class KeyspaceState {
   // What put_leaf() writes from now on is told as one, if anybody watches.
   void begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own);
   void put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value);
-  std::uint64_t count_digest(std::string_view leaf, const IndexedLive& live, bool add);
+  std::uint64_t count_digest(const LeafHash& leaf, const IndexedLive& live, bool add);
   std::uint64_t apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known);
   bool is_due(const ChangeView& change) const;
   Result<std::size_t> take_early(EarlyChanges::iterator& it);

@@ -10,40 +10,12 @@
 #include <utility>
 
 #include "crdt/error.h"
+#include "sync/key_head.h"
 
 namespace syncline {
 namespace {
 
 using Traits = std::char_traits<char>;
-
-std::uint64_t load_big_endian(const char* bytes) {
-  std::uint64_t word;
-  std::memcpy(&word, bytes, sizeof word);
-  if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
-  return word;
-}
-
-// The eight bytes of `key` from `from` on as a number, zeros after its end.
-std::uint64_t head_of(std::string_view key, std::size_t from) {
-  if (from + 8 <= key.size()) return load_big_endian(key.data() + from);
-  if (from >= key.size()) return 0;
-  const std::size_t left = key.size() - from;
-  if (key.size() >= 8) return load_big_endian(key.data() + key.size() - 8) << (8 * (8 - left));
-  char padded[8] = {};
-  std::memcpy(padded, key.data() + from, left);
-  return load_big_endian(padded);
-}
-
-std::size_t common_prefix(std::string_view a, std::string_view b) {
-  const std::size_t size = std::min(a.size(), b.size());
-  std::size_t at = 0;
-  for (; at + 8 <= size; at += 8) {
-    const std::uint64_t difference = load_big_endian(a.data() + at) ^ load_big_endian(b.data() + at);
-    if (difference != 0) return at + static_cast<std::size_t>(std::countl_zero(difference)) / 8;
-  }
-  while (at < size && a[at] == b[at]) ++at;
-  return at;
-}
 
 int compare_from(std::string_view a, std::string_view b, std::size_t from) {
   return a.substr(from).compare(b.substr(from));
@@ -286,7 +258,7 @@ void LeafTable::swap(LeafTable& other) noexcept {
   std::swap(hint_, other.hint_);
   // No position of either table may be taken for one of what it holds now.
   freed_ = other.freed_ = std::max(freed_, other.freed_) + 1;
-  writes_ = other.writes_ = std::max(writes_, other.writes_) + 1;
+  moves_ = other.moves_ = std::max(moves_, other.moves_) + 1;
 }
 
 LeafTable::LeafTable(LeafTable&& other) noexcept { swap(other); }
@@ -304,7 +276,7 @@ LeafTable::~LeafTable() { clear(); }
 bool LeafTable::erase_at(const Position& position, std::string_view key) {
   Leaf* leaf = position.leaf_;
   if (leaf == nullptr || position.freed_ != freed_ || position.bounds_ != leaf->bounds) return erase(key);
-  const bool exact = position.writes_ == writes_;
+  const bool exact = position.moves_ == moves_;
   const Slot slot = exact ? Slot{position.index_, position.block_ != nullptr} : locate(*leaf, key);
   if (!slot.found) return false;
   // A leaf that would run low needs its neighbours, so the way down.
@@ -318,7 +290,7 @@ void LeafTable::take_out(Leaf& leaf, std::size_t index) {
   remove_blocks(leaf, index, 1);
   free_block(block);
   --size_;
-  ++writes_;
+  ++moves_;
   hint_ = {};
 }
 
@@ -327,7 +299,7 @@ void LeafTable::clear() {
   root_ = nullptr;
   height_ = 0;
   size_ = 0;
-  ++writes_;
+  ++moves_;
   hint_ = {};
 }
 
@@ -397,7 +369,7 @@ LeafTable::Position LeafTable::find_position(std::string_view key) const {
   position.leaf_ = descend(key);
   position.bounds_ = position.leaf_->bounds;
   position.freed_ = freed_;
-  position.writes_ = writes_;
+  position.moves_ = moves_;
   const Slot slot = locate(*position.leaf_, key);
   position.index_ = slot.index;
   if (slot.found) position.block_ = position.leaf_->blocks[slot.index];
@@ -432,18 +404,18 @@ bool LeafTable::put_at(const Position& position, std::string_view key, std::stri
   Leaf* leaf = position.leaf_;
   if (leaf == nullptr || position.freed_ != freed_ || position.bounds_ != leaf->bounds)
     return put(key, value);
-  const bool exact = position.writes_ == writes_;
+  const bool exact = position.moves_ == moves_;
   const Slot slot = exact ? Slot{position.index_, position.block_ != nullptr} : locate(*leaf, key);
   return write(leaf, nullptr, slot, key, value);
 }
 
 // Puts an entry where it belongs; a full leaf needs the way to it, gone again if it isn't known.
 bool LeafTable::write(Leaf* leaf, const Path* path, Slot slot, std::string_view key, std::string_view value) {
-  ++writes_;
   if (slot.found) {
     overwrite(*leaf, slot.index, value);
     return false;
   }
+  ++moves_;
   Block* block = make_block(key, value, 0);
   if (leaf->count == node_size) {
     Path found;

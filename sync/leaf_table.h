@@ -49,8 +49,8 @@ class LeafTable {
   };
 
   // Where a key is, or would be: saves put_at() and erase_at() the way down that
-  // find_position() went, and until the next write the search at its end. Never
-  // dangles: once it is out of date it is only slower.
+  // find_position() went, and while writes only overwrite the search at its end,
+  // too. Never dangles: once it is out of date it is only slower.
   class Position {
    public:
     Position() = default;
@@ -61,7 +61,7 @@ class LeafTable {
     const Block* block_ = nullptr;
     std::uint64_t freed_ = 0;
     std::uint64_t bounds_ = 0;
-    std::uint64_t writes_ = 0;
+    std::uint64_t moves_ = 0;
     std::size_t index_ = 0;
   };
 
@@ -201,8 +201,9 @@ class LeafTable {
   std::size_t height_ = 0;  // Inner nodes above each leaf.
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
-  std::uint64_t freed_ = 0;   // Counts how often a leaf was freed: positions from before are void.
-  std::uint64_t writes_ = 0;  // Counts writes: positions from before name a leaf, but no place in it.
+  std::uint64_t freed_ = 0;  // Counts how often a leaf was freed: positions from before are void.
+  std::uint64_t moves_ =
+      0;  // Counts what was put in or taken out: positions from before name a leaf, no place in it.
 
   // The leaf of the last put() and its bounds. Looked at only while puts follow
   // one another there, so that random ones don't pay for it.

@@ -33,12 +33,13 @@ std::vector<LiveDotView> sorted_views(std::string_view value, const ActorTable& 
 void each_in_order(std::string_view value, const ActorTable& actors,
                    absl::FunctionRef<void(const LiveDotView&)> fn) {
   std::size_t count = 0;
-  LiveDotView first;
+  IndexedLive last;
   for_each_live_in(value, [&](const IndexedLive& live) {
-    if (count++ == 0) first = view_of(live, actors);
+    last = live;
+    ++count;
   });
   if (count == 1) {
-    fn(first);
+    fn(view_of(last, actors));
   } else if (count > 1) {
     for (const LiveDotView& view : sorted_views(value, actors)) fn(view);
   }
@@ -88,8 +89,8 @@ Transaction::Slot Transaction::open(std::string_view leaf) {
     fail(found.error());
   } else {
     // In memory the table stands still while the transaction is open; a source's view doesn't.
-    op.before = keyspace_->in_memory() ? found->value : scratch_->arena.copy(found->value);
-    op.position = found->position;
+    op.known = *found;
+    if (!keyspace_->in_memory()) op.known.value = scratch_->arena.copy(found->value);
   }
   ops.push_back(op);
   if (ops.size() > unindexed_max) {
@@ -117,8 +118,8 @@ void Transaction::put(Slot slot, std::uint64_t stamp, std::string_view bytes) {
 
 bool Transaction::remove(Slot slot) {
   Op& op = scratch_->ops[slot.index];
-  const bool was_there = op.write == Write::put || (op.write == Write::none && !op.before.empty());
-  op.write = op.before.empty() ? Write::none : Write::remove;
+  const bool was_there = op.write == Write::put || (op.write == Write::none && !op.known.value.empty());
+  op.write = op.known.value.empty() ? Write::none : Write::remove;
   scratch_->bytes += op.leaf.size();
   return was_there;
 }
@@ -128,7 +129,7 @@ void Transaction::each_live(Slot slot, absl::FunctionRef<void(const LiveDotView&
   if (op.write == Write::put) {
     fn({{self_, pending_counter}, op.stamp, op.payload});
   } else if (op.write == Write::none) {
-    each_in_order(op.before, keyspace_->actors, fn);
+    each_in_order(op.known.value, keyspace_->actors, fn);
   }
 }
 

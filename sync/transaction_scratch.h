@@ -12,7 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "crdt/error.h"
-#include "sync/leaf_table.h"
+#include "sync/keyspace_state.h"
 
 namespace syncline {
 
@@ -57,11 +57,10 @@ class Arena {
 struct TransactionScratch {
   enum class Write : std::uint8_t { none, put, remove };
 
-  // One leaf opened. `before` is its stored value when it was.
+  // One leaf opened, and what it held then.
   struct Op {
     std::string_view leaf;
-    std::string_view before;
-    LeafTable::Position position;  // Of the leaf, when it is in memory.
+    KnownLeaf known;
     std::string_view payload;
     std::uint64_t stamp = 0;
     std::uint32_t payload_capacity = 0;
@@ -79,7 +78,10 @@ struct TransactionScratch {
   void clear() {
     arena.clear();
     ops.clear();
-    index.clear();
+    // Emptying a table this small is cheaper than growing it anew, which clear() makes necessary.
+    constexpr std::size_t kept_max = 4096;
+    if (index.size() > kept_max) index.clear();
+    index.erase(index.begin(), index.end());
     bytes = 0;
     error.reset();
     open = false;
