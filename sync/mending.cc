@@ -73,7 +73,8 @@ void KeyspaceState::mend(Merging& merging) {
   for (const std::string& leaf : lost_.list()) {
     const auto it = merging.told.find(leaf);
     const std::string_view theirs = it == merging.told.end() ? std::string_view() : it->second;
-    for_each_live_in(theirs, [&](const IndexedLive& live) { count_digest(leaf, live, true); });
+    const LeafHash hash(leaf);
+    for_each_live_in(theirs, [&](const IndexedLive& live) { count_digest(hash, live, true); });
     put_leaf(leaf, {{}, in_memory() ? table_.find_position(leaf) : LeafTable::Position()}, theirs);
     lost_.mend(leaf, epoch_);
     ++merging.outcome.mended;
