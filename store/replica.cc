@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "store/replica_state.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite_backup.h"
 
 namespace syncline {
 namespace {
@@ -33,14 +33,15 @@ bool draw(Bits& bits) {
 Result<void> load(ReplicaState& state, ReplicaOptions& options) {
   auto head = options.store->load();
   if (!head) return tl::unexpected(head.error());
-  auto engine = Engine::restore(options.engine, *options.store, *head);
-  if (!engine) return tl::unexpected(engine.error());
-  state.engine = std::move(*engine);
-  state.store = std::move(options.store);
   state.cluster = std::move(head->cluster);
   state.commit_window = options.commit_window;
   for (const TokenRecord& one : head->tokens) state.remember_token(state.slot(one.keyspace), one.token);
   if (head->store_id != 0) std::memcpy(state.node.data(), &head->store_id, sizeof head->store_id);
+  auto engine = Engine::restore(options.engine, *options.store, std::move(*head));
+  if (!engine) return tl::unexpected(engine.error());
+  state.engine = std::move(*engine);
+  state.store = std::move(options.store);
+  state.bound_logs();
   return {};
 }
 
@@ -58,8 +59,11 @@ Result<Replica> Replica::open(ReplicaOptions options) {
   state->log = std::move(options.log);
   state->events_max = options.events_max;
   if (!options.path.empty()) {
+    const std::size_t sixteenth = options.memory_bytes / 16;  // The last one is for malloc's waste.
+    state->logs_bytes_max = 4 * sixteenth;
     auto store = SqliteStore::open({.path = options.path,
-                                    .cache_bytes = options.cache_bytes,
+                                    .page_cache_bytes = 5 * sixteenth,
+                                    .leaf_cache_bytes = 6 * sixteenth,
                                     .relaxed = options.durability == Durability::relaxed});
     if (!store) return tl::unexpected(store.error());
     state->file = std::move(*store);

@@ -47,8 +47,11 @@ struct ReplicaOptions {
   Durability durability = Durability::durable;
   // A store of the caller's own instead (store/record_store.h).
   std::shared_ptr<RecordStore> store;
-  // Memory for what was read from the file. What it holds may be far larger.
-  std::size_t cache_bytes = std::size_t{256} << 20;
+  // Memory for a replica in a file, which may be far larger: a quarter for the recent logs of all
+  // keyspaces together (each is also bounded by EngineOptions::log_bytes_max), the rest for what was
+  // read. At least a few MiB. Beside it stand the ids of all writers, changes on their way (five times
+  // their size while one is written), and passes that are being received (EngineOptions::staged_bytes_max).
+  std::size_t memory_bytes = std::size_t{256} << 20;
   // Zero: each update returns after its own commit. Else commits are gathered
   // for so long: update() returns at once, and flush() or durable() tells when
   // it is on disk. A commit comes earlier when much is waiting.

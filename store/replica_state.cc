@@ -127,6 +127,7 @@ Result<void> ReplicaState::commit_records() {
     }
     new_tokens.clear();
     engine->handle_persisted(record->sequence);
+    note_log(*record);
   }
   if (new_tokens.empty()) return {};
   Record record;  // Of updates that wrote nothing.
@@ -138,6 +139,33 @@ Result<void> ReplicaState::commit_records() {
     fail_commit(committed.error());
   }
   return committed;
+}
+
+void ReplicaState::note_log(const Record& record) {
+  constexpr std::size_t entry_bytes = 96;  // Beside what an entry says.
+  for (const KeyspaceRecord& part : record.keyspaces)
+    for (const LogRecord& entry : part.log) logs_grown += entry.bytes.size() + entry_bytes;
+  if (logs_grown > logs_bytes_max / 16) bound_logs();
+}
+
+void ReplicaState::bound_logs() {
+  logs_grown = 0;
+  if (logs_bytes_max == 0) return;
+  std::size_t total = 0;
+  std::vector<std::pair<std::size_t, KeyspaceState*>> logs;
+  for (const std::string& name : engine->keyspace_names()) {
+    KeyspaceState* const keyspace = engine->find_keyspace(name);
+    logs.emplace_back(engine->log_memory_bytes(*keyspace), keyspace);
+    total += logs.back().first;
+  }
+  if (total <= logs_bytes_max) return;
+  std::sort(logs.begin(), logs.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [bytes, keyspace] : logs) {
+    if (total <= logs_bytes_max) return;
+    const std::size_t excess = std::min(bytes, total - logs_bytes_max);
+    engine->cut_log(*keyspace, bytes - excess);
+    total -= bytes - engine->log_memory_bytes(*keyspace);
+  }
 }
 
 void ReplicaState::fail_commit(const Error& error) {

@@ -106,6 +106,10 @@ struct ReplicaState {
   std::optional<Error> refused;
   std::chrono::milliseconds retry_at{0};
   std::size_t uncommitted_bytes = 0;
+  // What the recent logs of all keyspaces may hold together, zero for no bound; and by how much
+  // they grew since that was looked at.
+  std::size_t logs_bytes_max = 0;
+  std::size_t logs_grown = 0;
   // When what is gathered is to be committed, if something is. A thread of its own waits for it.
   std::optional<std::chrono::steady_clock::time_point> commit_at;
   std::condition_variable commit_wanted;
@@ -145,6 +149,8 @@ struct ReplicaState {
   // beyond use.
   enum class Commit { when_due, now };
   Result<void> pump(Commit commit = Commit::when_due);
+  // Cuts the largest logs until all together keep to their bound.
+  void bound_logs();
   // Why nothing can be written now, if so. Asks the store again from time to time.
   std::optional<Error> refusal();
   // What `committer` does until all is closed: commits what was gathered.
@@ -167,6 +173,7 @@ struct ReplicaState {
   void close_store();
   Result<void> commit_records();
   void fail_commit(const Error& error);
+  void note_log(const Record& record);
   void gather();
   void take(Notice notice);
   void queue_changes(std::vector<LeavesChanged> changes);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "store/checked_files.h"
+#include "store/leaf_cache.h"
 #include "store/record_store.h"
 #include "store/side_file.h"
 #include "store/sqlite.h"
@@ -27,12 +28,13 @@
 namespace syncline {
 
 struct SqliteStoreOptions {
-  std::string path;                                  // ":memory:" for none.
-  std::size_t cache_bytes = std::size_t{256} << 20;  // Of pages.
-  bool relaxed = false;                              // Commits don't wait for the disk.
-  int checkpoint_pages = 4'096;                      // Of the write-ahead log, before it is folded in.
-  std::string vfs;                                   // SQLite's layer of files; empty for the system's.
-  bool side_file = true;                             // Without one nothing is proven; see SideFile.
+  std::string path;                                      // ":memory:" for none.
+  std::size_t page_cache_bytes = std::size_t{80} << 20;  // SQLite's, of pages.
+  std::size_t leaf_cache_bytes = std::size_t{96} << 20;  // Above it; see LeafCache.
+  bool relaxed = false;                                  // Commits don't wait for the disk.
+  int checkpoint_pages = 4'096;                          // Of the write-ahead log, before it is folded in.
+  std::string vfs;                                       // SQLite's layer of files; empty for the system's.
+  bool side_file = true;                                 // Without one nothing is proven; see SideFile.
 };
 
 class SqliteStore final : public RecordStore {
@@ -68,6 +70,7 @@ class SqliteStore final : public RecordStore {
   SqliteStore(SqliteStoreOptions options, std::unique_ptr<CheckedFiles> files, Connection connection);
 
   Result<void> check_pages() const;
+  Result<void> set_page_cache(std::size_t bytes);
   static int count_log_pages(void* store, sqlite3* db, const char* schema, int pages);
   Result<void> prepare();
   Result<bool> begin_holding();
@@ -80,6 +83,8 @@ class SqliteStore final : public RecordStore {
   Result<void> load_tokens(Head& head);
   KeyspaceHead* head_of(Head& head, std::int64_t id);
 
+  Result<void> begin_reading();
+  Result<void> end_reading();
   Result<void> transact(absl::FunctionRef<Result<void>()> write);
   Result<void> write(const Record& record);
   Result<void> write_part(const KeyspaceRecord& part, const Known& known, bool fresh, std::uint64_t hlc,
@@ -101,46 +106,21 @@ class SqliteStore final : public RecordStore {
   std::optional<SideFile> side_file_;
   std::unique_ptr<CheckedFiles> files_;
   Connection connection_;
-  Statement begin_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, put_keyspace_, update_keyspace_,
-      put_actor_, append_log_, cut_log_, append_staged_, clear_staged_, append_token_, cut_tokens_;
+  Statement begin_, begin_reading_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, put_keyspace_,
+      update_keyspace_, put_actor_, append_log_, cut_log_, append_staged_, clear_staged_, append_token_,
+      cut_tokens_;
   Keyspaces keyspaces_;
   std::int64_t next_keyspace_ = 1;
   std::int64_t next_log_ = 1;
   std::int64_t next_token_ = 1;
-  bool proven_ = false;           // Nothing else continued what the file holds.
-  bool seals_ = true;             // close() lets the next opening prove the same.
+  bool proven_ = false;  // Nothing else continued what the file holds.
+  bool seals_ = true;    // close() lets the next opening prove the same.
+  LeafCache leaves_;
   std::string found_;             // What find() shows.
   std::optional<Error> stopped_;  // The disk failed: nothing is written before a reopening.
   bool full_ = false;
   std::int64_t tried_ = 0;
   int log_pages_ = 0;  // In the write-ahead log.
-};
-
-// A copy of a store in the making, consistent though writing goes on between
-// its steps. Without its identity, so that the copy is a replica of its own.
-class SqliteBackup {
- public:
-  // To a file that isn't there yet. `invalid_argument` if it is.
-  static Result<std::unique_ptr<SqliteBackup>> begin(std::shared_ptr<SqliteStore> store, std::string path);
-  ~SqliteBackup();
-  SqliteBackup(const SqliteBackup&) = delete;
-  SqliteBackup& operator=(const SqliteBackup&) = delete;
-
-  // Copies some pages, under the replica's lock. Whether there are more.
-  Result<bool> step();
-  // Once there are no more, without the lock: makes the copy whole and gives it its name.
-  Result<void> finish();
-
- private:
-  SqliteBackup(std::shared_ptr<SqliteStore> store, std::string path)
-      : store_(std::move(store)), path_(std::move(path)) {}
-  std::string unfinished() const { return path_ + ".part"; }
-
-  std::shared_ptr<SqliteStore> store_;
-  std::string path_;
-  std::unique_ptr<CheckedFiles> files_;
-  std::optional<Connection> to_;
-  sqlite3_backup* copy_ = nullptr;
 };
 
 }  // namespace syncline

@@ -208,10 +208,10 @@ void Engine::Impl::check_amnesia(KeyspaceState& keyspace, const Counters& peer) 
   keyspace.forget_self();
 }
 
-Result<void> Engine::Impl::restore(const Head& head) {
+Result<void> Engine::Impl::restore(Head head) {
   if (head.hlc >= Hlc::stamp_max) return failure(Errc::damaged, "a timestamp that no clock shows");
   clock = Hlc(options.drift_max, head.hlc);
-  for (const KeyspaceHead& stored : head.keyspaces) {
+  for (KeyspaceHead& stored : head.keyspaces) {
     if (!is_keyspace_name(stored.name) || keyspaces.contains(stored.name))
       return failure(Errc::damaged, "a keyspace's name is stored twice, or none can be like it");
     auto keyspace = std::make_unique<KeyspaceState>(stored.name, options, source);
@@ -227,9 +227,10 @@ Result<void> Engine::Impl::restore(const Head& head) {
 Engine::Engine(EngineOptions options) : Engine(std::make_unique<Impl>(std::move(options), nullptr)) {}
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Engine>> Engine::restore(EngineOptions options, LeafSource& source, const Head& head) {
+Result<std::unique_ptr<Engine>> Engine::restore(EngineOptions options, LeafSource& source, Head head) {
   auto impl = std::make_unique<Impl>(std::move(options), &source);
-  if (const auto restored = impl->restore(head); !restored) return tl::unexpected(restored.error());
+  if (const auto restored = impl->restore(std::move(head)); !restored)
+    return tl::unexpected(restored.error());
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 

@@ -110,7 +110,7 @@ class SYNCLINE_EXPORT Engine {
   // Goes on with what a store has. Reads leaves through `source`, which must
   // outlive the engine. `damaged`, saying which keyspace and what, unless `head`
   // is what records of an engine add up to; the leaves are not read for that.
-  static Result<std::unique_ptr<Engine>> restore(EngineOptions options, LeafSource& source, const Head& head);
+  static Result<std::unique_ptr<Engine>> restore(EngineOptions options, LeafSource& source, Head head);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

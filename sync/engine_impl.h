@@ -23,7 +23,7 @@ struct OrderedOp {
 
 struct Engine::Impl {
   Impl(EngineOptions options, LeafSource* source);
-  Result<void> restore(const Head& head);
+  Result<void> restore(Head head);
 
   // The next id drawn from the seed.
   ActorId draw();

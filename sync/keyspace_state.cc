@@ -46,7 +46,7 @@ std::uint64_t row_hash(const RowView& row, std::uint64_t payload_hash, const Act
 KeyspaceState::KeyspaceState(std::string name_, const EngineOptions& options, LeafSource* source)
     : name(std::move(name_)), options_(options), source_(source) {}
 
-Result<void> KeyspaceState::restore(const KeyspaceHead& head) {
+Result<void> KeyspaceState::restore(KeyspaceHead& head) {
   if (const auto restored = restore_version(head); !restored) return restored;
   if (const auto restored = restore_log(head.log); !restored) return restored;
   if (!head.staged.empty()) {
@@ -88,10 +88,10 @@ Result<void> KeyspaceState::restore_self(std::optional<std::uint32_t> stored) {
   return {};
 }
 
-Result<void> KeyspaceState::restore_log(const std::vector<LogRecord>& records) {
+Result<void> KeyspaceState::restore_log(std::vector<LogRecord>& records) {
   Counters logged;
-  for (const LogRecord& record : records) {
-    auto entry = LogEntry::from_record(record, actors.size());
+  for (LogRecord& record : records) {
+    auto entry = LogEntry::from_record(std::move(record), actors.size());
     if (!entry) return tl::unexpected(entry.error());
     if (entry->first <= logged[entry->actor] || entry->last() > version[entry->actor])
       return failure(Errc::damaged, "a log entry of dots out of turn");

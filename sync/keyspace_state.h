@@ -49,8 +49,8 @@ class KeyspaceState {
  public:
   // `source` null keeps leaves in memory.
   KeyspaceState(std::string name, const EngineOptions& options, LeafSource* source);
-  // As a store left it. `damaged` unless records of an engine add up to that.
-  Result<void> restore(const KeyspaceHead& head);
+  // As a store left it, whose log it takes. `damaged` unless records of an engine add up to that.
+  Result<void> restore(KeyspaceHead& head);
 
   // ---- leaves ----
   Result<std::optional<std::string_view>> find(std::string_view leaf) const;
@@ -205,7 +205,7 @@ class KeyspaceState {
   Result<void> check_digests(const StagedPass& pass) const;
   Result<void> restore_version(const KeyspaceHead& head);
   Result<void> restore_self(std::optional<std::uint32_t> stored);
-  Result<void> restore_log(const std::vector<LogRecord>& records);
+  Result<void> restore_log(std::vector<LogRecord>& records);
   Snapshot snapshot() const;
   void remember_pair();
   void cut_oldest();

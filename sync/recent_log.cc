@@ -134,7 +134,7 @@ LogRecord LogEntry::to_record() const {
   return record;
 }
 
-Result<LogEntry> LogEntry::from_record(const LogRecord& record, std::uint32_t actors) {
+Result<LogEntry> LogEntry::from_record(LogRecord record, std::uint32_t actors) {
   ByteReader in(record.bytes);
   const auto flags = in.varint();
   const auto count = in.varint();
@@ -151,7 +151,8 @@ Result<LogEntry> LogEntry::from_record(const LogRecord& record, std::uint32_t ac
   entry.hash = *hash;
   entry.whole = (*flags & 1) != 0;
   entry.own = (*flags & 2) != 0;
-  entry.bytes = std::string(in.rest());
+  const std::size_t head = record.bytes.size() - in.left();
+  entry.bytes = std::move(record.bytes.erase(0, head));
   return entry;
 }
 

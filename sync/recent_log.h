@@ -34,7 +34,7 @@ struct LogEntry {
   LogRecord to_record() const;
   // As a store gives it back to a keyspace with so many actors. `damaged` unless
   // all of it can be read and lies within that.
-  static Result<LogEntry> from_record(const LogRecord& record, std::uint32_t actors);
+  static Result<LogEntry> from_record(LogRecord record, std::uint32_t actors);
 };
 
 // Makes an entry of a change. Indices are the keyspace's own.

@@ -408,6 +408,27 @@ TEST_F(FileTest, StoresOfEachFormatOpenAndGoOn_R_UPG_1) {
   EXPECT_GE(stores, 1U);
 }
 
+// ---- memory ----
+
+TEST_F(FileTest, TheLogsOfAllKeyspacesTogetherKeepToTheirShareOfMemory) {
+  ReplicaOptions options{.memory_bytes = 1 << 20};
+  const auto fill = [&](Replica& replica, int keyspaces) {
+    for (int i = 0; i < keyspaces; ++i) {
+      Keyspace one = replica.keyspace("k" + std::to_string(i % 4));
+      must(one.update([&](auto& tx) { tx.map("m").set(std::to_string(i), std::string(20'000, 'x')); }));
+    }
+  };
+  {
+    Replica replica = open(path);
+    fill(replica, 40);
+    EXPECT_EQ(replica.metrics().log_cut, 0U);
+  }
+  Replica replica = open(path, options);
+  EXPECT_EQ(replica.metrics().log_cut, 27U) << "a quarter of a mebibyte has room for thirteen";
+  fill(replica, 40);
+  EXPECT_EQ(replica.metrics().log_cut, 67U);
+}
+
 // ---- gathered commits ----
 
 TEST_F(FileTest, WithAWindowUpdatesReturnAtOnceAndFlushTells_R_DUR_2) {
