@@ -43,6 +43,8 @@ const char* name(Errc code) noexcept {
       return "closed";
     case Errc::disk_full:
       return "disk_full";
+    case Errc::joining:
+      return "joining";
   }
   return "unknown";
 }

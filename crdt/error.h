@@ -30,6 +30,7 @@ enum class Errc {
   aborted,           // The update's own function gave up. Nothing changed.
   closed,            // The object was closed or stopped. Nothing changed.
   disk_full,         // No room for the commit, which was undone. Reads go on; make room and write again.
+  joining,           // The keyspace takes in a peer's whole state and isn't complete. Nothing changed; wait.
 };
 
 // The code's name, as it stands in this file.

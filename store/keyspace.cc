@@ -49,6 +49,8 @@ Result<Version> Keyspace::write(const std::string_view* token, absl::FunctionRef
   if (keyspace == nullptr) return tl::unexpected(slot_->problem);
   if (token != nullptr && turn->knows_token(*slot_, *token)) return turn->engine->version(*keyspace);
   if (const auto refused = turn->refusal()) return tl::unexpected(*refused);
+  if (const auto joined = turn->engine->check_joined(*keyspace); !joined)
+    return tl::unexpected(joined.error());
 
   Transaction transaction = turn->engine->begin(*keyspace, turn->now());
   {
@@ -152,6 +154,31 @@ Subscription Keyspace::watch(std::string_view prefix, std::function<void(const E
 }
 
 Result<void> Keyspace::wait_for(const Version& version, std::chrono::milliseconds timeout) const {
+  return wait(timeout, [&](const KeyspaceState* keyspace) -> std::optional<Error> {
+    if (state_->engine->version(*keyspace).includes(version)) return std::nullopt;
+    return Error{Errc::timeout, "the version didn't arrive in time"};
+  });
+}
+
+Result<void> Keyspace::wait_joined(std::chrono::milliseconds timeout) const {
+  return wait(timeout, [&](const KeyspaceState* keyspace) -> std::optional<Error> {
+    const auto joining = state_->engine->joining(*keyspace);
+    if (joining)
+      return Error{Errc::timeout, "still joining: " + std::to_string(joining->leaves) + " leaves so far"};
+    if (state_->engine->version(*keyspace).empty()) return Error{Errc::timeout, "nothing came from a peer"};
+    return std::nullopt;
+  });
+}
+
+std::optional<JoinProgress> Keyspace::joining() const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  const KeyspaceState* keyspace = state_->find(*slot_);
+  return keyspace == nullptr ? std::nullopt : state_->engine->joining(*keyspace);
+}
+
+// Until `why_not` has no reason any more; the last one it had, if that takes too long.
+Result<void> Keyspace::wait(std::chrono::milliseconds timeout,
+                            absl::FunctionRef<std::optional<Error>(const KeyspaceState*)> why_not) const {
   if (is_inside(*state_)) return tl::unexpected(inside_error());
   const auto deadline = std::chrono::steady_clock::now() + std::min(timeout, longest_wait);
   ReplicaState::Lock lock = Turn::acquire(*state_);
@@ -159,13 +186,14 @@ Result<void> Keyspace::wait_for(const Version& version, std::chrono::millisecond
   Result<void> outcome;
   for (bool late = false;;) {
     KeyspaceState* keyspace = state_->find(*slot_);
-    if (keyspace != nullptr && state_->engine->version(*keyspace).includes(version)) break;
     if (keyspace == nullptr) {
       outcome = tl::unexpected(slot_->problem);
       break;
     }
+    auto reason = why_not(keyspace);
+    if (!reason) break;
     if (late) {
-      outcome = failure(Errc::timeout, "the version didn't arrive in time");
+      outcome = tl::unexpected(std::move(*reason));
       break;
     }
     late = state_->changed.wait_until(lock, deadline) == std::cv_status::timeout;

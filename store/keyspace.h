@@ -126,6 +126,15 @@ class SYNCLINE_EXPORT Keyspace {
   // doesn't reach back so far, `version_too_old`: iterate anew.
   Result<std::vector<std::string>> changes_since(const Version& version) const;
 
+  // With EngineOptions::join_in_place: how far this keyspace came while it takes in a peer's whole
+  // state; nothing when it isn't about that. Until it is done reads and updates fail with `joining`,
+  // the version is empty, and watchers hear nothing: iterate once it is. A keyspace that
+  // can't be completed, for nobody has the rest any more, can be dropped.
+  std::optional<JoinProgress> joining() const;
+  // Waits until a whole state is here, joined or written: `timeout`, telling how
+  // far it came, if that takes longer. As wait_for() otherwise.
+  Result<void> wait_joined(std::chrono::milliseconds timeout) const;
+
   // What this replica has: a token for wait_for() and changes_since().
   Version version() const;
   // Digests of the version and of the state: replicas whose pairs are equal are equal.
@@ -145,6 +154,8 @@ class SYNCLINE_EXPORT Keyspace {
   Keyspace(std::shared_ptr<ReplicaState> state, KeyspaceSlot& slot);
   template <class Fn>
   auto look(Fn&& fn) const;
+  Result<void> wait(std::chrono::milliseconds timeout,
+                    absl::FunctionRef<std::optional<Error>(const KeyspaceState*)> why_not) const;
   Result<Version> write(const std::string_view* token, absl::FunctionRef<void(Update&)> write);
 
   std::shared_ptr<ReplicaState> state_;

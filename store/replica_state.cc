@@ -40,6 +40,7 @@ LogLevel level_of(Notice::Kind kind) {
       return LogLevel::warning;
     case Notice::Kind::leaf_mended:
     case Notice::Kind::early_dropped:
+    case Notice::Kind::joined:
       break;
   }
   return LogLevel::info;
@@ -65,6 +66,8 @@ const char* text_of(Notice::Kind kind) {
       return "what is stored of a leaf can't be read: it waits for a peer that has it";
     case Notice::Kind::leaf_mended:
       return "leaves that couldn't be read are whole again";
+    case Notice::Kind::joined:
+      return "the keyspace has joined: all of a peer's state is here";
     case Notice::Kind::early_dropped:
       break;
   }

@@ -127,6 +127,7 @@ Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& ch
       return applied;
     case Applied::dropped:
       ++metrics.early_dropped;
+      if (keyspace.is_joining()) return applied;  // It may be long, and brings them all.
       notice(Notice::Kind::early_dropped, keyspace,
              to_string(Dot{keyspace.actors[change.actor], change.first}) +
                  " waits for others, and the buffer is full");
@@ -171,6 +172,19 @@ Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass&
     notice(Notice::Kind::leaf_mended, keyspace, fmt::format("{} leaves came back from a peer", merged->mended));
   if (!merged->resurrected.empty())
     if (const auto done = remove_again(keyspace, merged->resurrected, now); !done) return done;
+  return drain(keyspace);
+}
+
+Result<void> Engine::Impl::close_joining(KeyspaceState& keyspace, const DigestPair& digests) {
+  const CountWaiting counts(metrics, keyspace);
+  if (const auto closed = keyspace.close_joining(digests); !closed) return closed;
+  ++metrics.passes_merged;
+  notice(Notice::Kind::joined, keyspace, fmt::format("{} leaves", keyspace.leaf_count()));
+  return drain(keyspace);
+}
+
+// Applies what waited for a pass.
+Result<void> Engine::Impl::drain(KeyspaceState& keyspace) {
   const auto drained = keyspace.drain_early();
   if (!drained) return tl::unexpected(drained.error());
   metrics.changes_remote += *drained;
@@ -337,6 +351,7 @@ Result<Version> Engine::commit(Transaction&& transaction) {
   Impl& impl = *impl_;
   KeyspaceState& keyspace = *open.keyspace_;
   const TransactionScratch& scratch = *open.scratch_;
+  if (auto joined = check_joined(keyspace); !joined) return tl::unexpected(joined.error());
   if (const auto checked = check_limits(scratch, impl.options); !checked)
     return tl::unexpected(checked.error());
 
@@ -410,9 +425,21 @@ Version Engine::version(const KeyspaceState& keyspace) const {
 Version Engine::persisted_version(const KeyspaceState& keyspace) const {
   return to_version(keyspace, keyspace.persisted_version());
 }
-DigestPair Engine::digests(const KeyspaceState& keyspace) const { return keyspace.digests; }
+DigestPair Engine::digests(const KeyspaceState& keyspace) const {
+  return keyspace.is_joining() ? DigestPair{} : keyspace.digests;
+}
 DigestPair Engine::persisted_digests(const KeyspaceState& keyspace) const {
   return keyspace.persisted_digests();
+}
+
+std::optional<JoinProgress> Engine::joining(const KeyspaceState& keyspace) const {
+  if (!keyspace.is_joining()) return std::nullopt;
+  return JoinProgress{keyspace.leaf_count(), keyspace.joining()->bytes};
+}
+
+Result<void> Engine::check_joined(const KeyspaceState& keyspace) const {
+  if (!keyspace.is_joining()) return {};
+  return tl::unexpected(keyspace.joining_error());
 }
 
 std::optional<ActorId> Engine::own_actor(const KeyspaceState& keyspace) const {
@@ -430,6 +457,7 @@ std::optional<std::uint64_t> Engine::made_at(const KeyspaceState& keyspace, cons
 
 Result<std::vector<std::string>> Engine::touched_since(const KeyspaceState& keyspace,
                                                        const Version& since) const {
+  if (auto joined = check_joined(keyspace); !joined) return tl::unexpected(joined.error());
   std::vector<std::string> leaves;
   for (std::uint32_t actor = 0; actor < keyspace.version.size(); ++actor) {
     const std::uint64_t from = since.counter(keyspace.actors[actor]);
@@ -487,15 +515,20 @@ std::optional<Record> Engine::poll_record() {
   Record record;
   record.sequence = impl.sequence + 1;
   record.hlc = impl.clock.last();
-  for (std::string& name : impl.dropped) {
-    KeyspaceRecord dropped;
-    dropped.name = std::move(name);
+  const auto drop = [&record](const std::string& name) {
+    KeyspaceRecord& dropped = record.keyspaces.emplace_back();
+    dropped.name = name;
     dropped.dropped = true;
-    record.keyspaces.push_back(std::move(dropped));
-  }
+  };
+  for (const std::string& name : impl.dropped) drop(name);
   impl.dropped.clear();
-  for (auto& [name, keyspace] : impl.keyspaces)
-    if (auto part = keyspace->take_record(record.sequence)) record.keyspaces.push_back(std::move(*part));
+  for (auto& [name, keyspace] : impl.keyspaces) {
+    const bool emptied = keyspace->is_emptied();
+    auto part = keyspace->take_record(record.sequence);
+    if (!part) continue;
+    if (emptied) drop(name);
+    record.keyspaces.push_back(std::move(*part));
+  }
   if (record.keyspaces.empty()) return std::nullopt;
   ++impl.sequence;
   return record;

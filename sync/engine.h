@@ -55,11 +55,22 @@ struct EngineOptions {
   std::size_t log_stable_bytes = 1024 * 1024;       // Of that, so much stays though all members have it.
   std::size_t early_bytes_max = 4 * 1024 * 1024;    // Changes that wait for what they depend on, a keyspace.
   std::size_t staged_bytes_max = std::size_t{1} << 30;  // An inbound pass before it is merged, a keyspace.
+  // A full pass into an empty keyspace goes straight into its leaves, however many there are: it
+  // takes no memory beside the state, and until it is complete the keyspace is `joining`, neither
+  // readable nor writable. Off, a fresh replica can be read and written at once, for the pass
+  // is staged beside what is there, of at most `staged_bytes_max`.
+  bool join_in_place = false;
   std::size_t keyspaces_max = 65'536;
   std::size_t events_max = 65'536;  // Unpolled events other than changes of watched keyspaces.
   std::chrono::milliseconds drift_max = std::chrono::minutes(10);
   // Between two epochs of acknowledgements, in each keyspace: this, or 60 ms a member if that is more.
   std::chrono::milliseconds epoch_rest = std::chrono::seconds(1);
+};
+
+// How far a keyspace came that is joining: what of a peer's state is here.
+struct JoinProgress {
+  std::uint64_t leaves = 0;
+  std::uint64_t bytes = 0;  // Of keys and values, as they came.
 };
 
 // Something its operator should know. `detail` is for people.
@@ -75,6 +86,7 @@ struct Notice {
     early_dropped,        // A change that waits for others was dropped; a pass will bring it.
     leaf_lost,            // What is stored of a leaf can't be read: it waits for a peer that has it.
     leaf_mended,          // It is whole again; the record that says so writes the leaf.
+    joined,               // A pass that was staged in place is complete. Nothing was told of its leaves.
   };
   Kind kind;
   std::string keyspace;
@@ -145,6 +157,11 @@ class SYNCLINE_EXPORT Engine {
   Version persisted_version(const KeyspaceState& keyspace) const;
   DigestPair digests(const KeyspaceState& keyspace) const;
   DigestPair persisted_digests(const KeyspaceState& keyspace) const;
+  // How far it came, while a pass is staged in place. Then reads and writes fail with `joining`, the
+  // version is empty, and the digests are those of nothing.
+  std::optional<JoinProgress> joining(const KeyspaceState& keyspace) const;
+  // The error of reads and writes while it is joining.
+  Result<void> check_joined(const KeyspaceState& keyspace) const;
   // The actor this replica writes under; nothing before the first write.
   std::optional<ActorId> own_actor(const KeyspaceState& keyspace) const;
   // When the change that made a dot was made, by its writer's hybrid logical clock; nothing if the

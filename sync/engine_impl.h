@@ -36,6 +36,9 @@ struct Engine::Impl {
   Result<Applied> take(KeyspaceState& keyspace, const ChangeView& change, Time now);
   // Merges a closed pass. The same errors.
   Result<void> merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now);
+  // The same of one that was staged in place.
+  Result<void> close_joining(KeyspaceState& keyspace, const DigestPair& digests);
+  Result<void> drain(KeyspaceState& keyspace);
   Result<void> remove_again(KeyspaceState& keyspace, std::vector<std::pair<std::string, IndexedDot>> dots,
                             Time now);
   // A peer knows this version: is there more of our own actor in it than we know of? (R-ID-3)

@@ -49,7 +49,9 @@ KeyspaceState::KeyspaceState(std::string name_, const EngineOptions& options, Le
 Result<void> KeyspaceState::restore(KeyspaceHead& head) {
   if (const auto restored = restore_version(head); !restored) return restored;
   if (const auto restored = restore_log(head.log); !restored) return restored;
-  if (!head.staged.empty()) {
+  if (!head.staged.empty() && Joining::is_one(head.staged.front())) {
+    if (const auto joining = restore_joining(head); !joining) return joining;
+  } else if (!head.staged.empty()) {
     auto staged = StagedPass::from_bytes(head.staged, actors.size());
     if (!staged) return tl::unexpected(staged.error());
     if (!staged->chunks.empty()) parked = std::make_unique<StagedPass>(std::move(*staged));
@@ -105,10 +107,11 @@ Result<void> KeyspaceState::restore_log(std::vector<LogRecord>& records) {
 
 // A store that reported a failed commit and kept it all the same holds leaves of actors that were undone.
 Result<std::optional<std::string_view>> KeyspaceState::find_stored(std::string_view leaf) const {
+  if (unpersisted_emptyings_ > 0) return std::nullopt;
   if (lost_.is_unreadable(leaf)) return lost_leaf();
   const auto found = source_->find(name, leaf);
-  const bool sound = found ? !*found || is_leaf_value(**found, actors.size())
-                           : found.error().code != Errc::damaged;
+  const bool sound =
+      found ? !*found || is_leaf_value(**found, actors.size()) : found.error().code != Errc::damaged;
   if (sound) return found;
   note_lost(leaf);
   return lost_leaf();
@@ -117,6 +120,7 @@ Result<std::optional<std::string_view>> KeyspaceState::find_stored(std::string_v
 Result<void> KeyspaceState::scan_stored(
     std::string_view from, Lost lost,
     absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  if (unpersisted_emptyings_ > 0) return {};
   const auto gap = lost == Lost::left_out       ? std::nullopt
                    : lost == Lost::waiting_fail ? lost_.first_waiting(from)
                                                 : lost_.first_unreadable(from);
@@ -137,6 +141,11 @@ Result<void> KeyspaceState::scan_stored(
 }
 
 Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view leaf) const {
+  if (is_joining()) return tl::unexpected(joining_error());
+  return find_any(leaf);
+}
+
+Result<std::optional<std::string_view>> KeyspaceState::find_any(std::string_view leaf) const {
   const auto entry = table_.find(leaf);
   if (in_memory() && lost_.waits(leaf)) return lost_leaf();
   if (in_memory()) return entry;
@@ -150,13 +159,14 @@ Result<KnownLeaf> KeyspaceState::find_known(std::string_view leaf) const {
     const LeafTable::Position position = table_.find_position(leaf);
     return KnownLeaf{table_.value(position).value_or(std::string_view()), position};
   }
-  const auto found = find(leaf);
+  const auto found = find_any(leaf);
   if (!found) return tl::unexpected(found.error());
   return KnownLeaf{found->value_or(std::string_view()), {}};
 }
 
 Result<void> KeyspaceState::scan(std::string_view from,
                                  absl::FunctionRef<bool(std::string_view, std::string_view)> visit) const {
+  if (is_joining()) return tl::unexpected(joining_error());
   return scan_all(from, Lost::waiting_fail, visit);
 }
 
@@ -207,7 +217,7 @@ void KeyspaceState::begin_touched(std::optional<ActorId> origin, std::uint64_t h
 void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value) {
   const std::string_view before = known.value;
   if (before.empty() != value.empty()) value.empty() ? --leaf_count_ : ++leaf_count_;
-  if (watched) touched_.back().leaves.push_back({std::string(leaf), std::string(before)});
+  if (watched && !is_joining()) touched_.back().leaves.push_back({std::string(leaf), std::string(before)});
   if (!in_memory()) {
     std::string entry(reinterpret_cast<const char*>(&epoch_), epoch_bytes);  // Stamped, see overlay_epoch().
     entry.append(value);
@@ -348,7 +358,9 @@ Result<Applied> KeyspaceState::take(const ChangeView& change) {
     return other || last > version[change.actor] ? Applied::reused : Applied::duplicate;
   }
   if (touches_lost(change)) return Applied::dropped;
-  if (is_due(change)) {
+  // What comes while it joins waits for what it may depend on.
+  const bool joins = is_joining() || (inbound != nullptr && inbound->in_place);
+  if (!joins && is_due(change)) {
     if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
     const auto applied = apply(change, false);
     if (!applied) return tl::unexpected(applied.error());
@@ -598,7 +610,8 @@ void KeyspaceState::log_pass(const StagedPass& pass, const Counters& before) {
 // ---- persistence ----
 
 KeyspaceState::Snapshot KeyspaceState::snapshot() const {
-  return {version, digests, log.end(), actors.size(), leaf_count_};
+  return {version,       digests,     log.end(),
+          actors.size(), leaf_count_, joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
 }
 
 void KeyspaceState::remember_pair() { pairs_[pair_count_++ % pairs_.size()] = persisted_digests(); }
@@ -666,19 +679,24 @@ std::optional<KeyspaceRecord> KeyspaceState::take_record(std::uint64_t sequence)
   }
   for (std::uint32_t i = recorded_.actor_count; i < actors.size(); ++i) record.actors.push_back(actors[i]);
   record.version = version.since(recorded_.version);
-  record.digests = digests;
+  record.digests = joining_ != nullptr ? DigestPair{} : digests;
   if (self != ActorTable::none) record.self = self;
   record.leaf_count = leaf_count_;
   for (std::uint64_t number = std::max(log.begin(), recorded_.log_end); number < log.end(); ++number)
     record.log.push_back(log[number].to_record());
   record.log_cut = log_cut_;
+  if (joining_ != nullptr) {
+    staged_cleared_ = true;
+    staged_ = {joining_->to_bytes()};
+  }
   record.staged_cleared = std::exchange(staged_cleared_, false);
   record.staged = std::exchange(staged_, {});
   recorded_ = snapshot();
   std::size_t in_flight_touched = touched_durable_;
   for (const InFlight& flight : in_flight_) in_flight_touched += flight.touched;
   in_flight_.push_back({sequence, epoch_++, recorded_, std::exchange(changed_leaves_, {}),
-                        std::exchange(log_cut_, {}), touched_.size() - in_flight_touched});
+                        std::exchange(log_cut_, {}), touched_.size() - in_flight_touched,
+                        std::exchange(emptied_, false)});
   dirty_ = false;
   return record;
 }
@@ -694,6 +712,7 @@ void KeyspaceState::handle_persisted(std::uint64_t sequence) {
   lost_.handle_persisted(flight.epoch);
   persisted_ = std::move(flight.snapshot);
   touched_durable_ += flight.touched;
+  if (flight.emptied) --unpersisted_emptyings_;
   remember_pair();
 }
 
@@ -711,6 +730,9 @@ void KeyspaceState::undo() {
   version = persisted_.version;
   digests = persisted_.digests;
   leaf_count_ = persisted_.leaf_count;
+  joining_ = persisted_.joining ? std::make_unique<Joining>(*persisted_.joining) : nullptr;
+  emptied_ = false;
+  unpersisted_emptyings_ = 0;
   persisted_.log_end = log.end();
   recorded_ = persisted_;
   early_.clear();

@@ -21,6 +21,7 @@
 #include "sync/changed.h"
 #include "sync/counters.h"
 #include "sync/digest.h"
+#include "sync/joining.h"
 #include "sync/leaf_source.h"
 #include "sync/leaf_table.h"
 #include "sync/leaf_value.h"
@@ -107,10 +108,33 @@ class KeyspaceState {
   };
   Result<Merged> merge_pass(const StagedPass& pass);
 
+  // ---- joining: a pass staged in place, see sync/joining.h ----
+  // Reads fail with this while it goes on; writing is the caller's to refuse.
+  Error joining_error() const;
+  bool is_joining() const { return joining_ != nullptr; }
+  const Joining* joining() const { return joining_.get(); }
+  Joining* joining() { return joining_.get(); }
+  // Nothing was ever written here, as far as is known.
+  bool is_empty() const { return joining_ == nullptr && version.size() == 0 && leaf_count_ == 0; }
+  // Peers may be told what is here, on disk and in memory.
+  bool is_whole() const { return joining_ == nullptr && persisted_.joining == nullptr; }
+  // From the start: the keyspace is empty, or what came of an earlier pass is dropped.
+  void begin_joining();
+  // All of it is dropped; the keyspace is empty.
+  void give_up_joining();
+  // Takes the next chunk. On error (the disk) nothing of it was taken.
+  Result<void> join(const StagedChunk& chunk, const std::array<std::uint8_t, 16>& peer,
+                    std::chrono::milliseconds now);
+  // Ends it, the version grows to the sender's. If that doesn't add up to the
+  // digests (`malformed`), all is dropped and the keyspace is empty.
+  Result<void> close_joining(const DigestPair& told);
+
   // ---- persistence ----
   bool in_memory() const { return source_ == nullptr; }
   // What is new since the last record, and nothing when nothing is.
   std::optional<KeyspaceRecord> take_record(std::uint64_t sequence);
+  // Whether the store must drop the keyspace before it takes that.
+  bool is_emptied() const { return emptied_; }
   void handle_persisted(std::uint64_t sequence);
   // Back to what is on disk; the next write draws a fresh actor.
   void undo();
@@ -128,7 +152,11 @@ class KeyspaceState {
   void stage_for_record(std::string bytes, bool clear);
 
   const Counters& persisted_version() const { return in_memory() ? version : persisted_.version; }
-  const DigestPair& persisted_digests() const { return in_memory() ? digests : persisted_.digests; }
+  // Those of nothing until it is whole.
+  const DigestPair& persisted_digests() const {
+    static constexpr DigestPair of_nothing{};
+    return !is_whole() ? of_nothing : in_memory() ? digests : persisted_.digests;
+  }
   std::uint64_t persisted_log_end() const { return in_memory() ? log.end() : persisted_.log_end; }
   // The pair that this replica had persisted at that context digest, of the last 64.
   std::optional<DigestPair> persisted_pair_at(const Digest& context) const;
@@ -138,7 +166,7 @@ class KeyspaceState {
   ActorTable actors;
   Counters version;
   std::uint32_t self = ActorTable::none;  // The actor written under; none before the first write.
-  DigestPair digests;
+  DigestPair digests;                     // Of what is here; while joining, that is part of a state.
   RecentLog log;
   Stability stability;
   bool watched = false;
@@ -167,6 +195,7 @@ class KeyspaceState {
     std::uint64_t log_end = 0;
     std::uint32_t actor_count = 0;
     std::size_t leaf_count = 0;
+    std::shared_ptr<const Joining> joining;
   };
   struct InFlight {
     std::uint64_t sequence = 0;
@@ -175,11 +204,15 @@ class KeyspaceState {
     std::vector<std::string> leaves;
     std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;
     std::size_t touched = 0;  // So many of touched_ belong to it.
+    bool emptied = false;
   };
   struct Merging;
   using EarlyChanges =
       std::map<std::pair<std::uint32_t, std::uint64_t>, LogEntry>;  // By actor and first counter.
 
+  bool may_have_joined(std::string_view leaf) const;
+  Result<void> restore_joining(const KeyspaceHead& head);
+  Result<std::optional<std::string_view>> find_any(std::string_view leaf) const;
   void raise_version(std::uint32_t actor, std::uint64_t counter, bool own);
   // What put_leaf() writes from now on is told as one, if anybody watches.
   void begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own);
@@ -215,6 +248,8 @@ class KeyspaceState {
   LeafTable table_;  // All leaves, or the overlay: epoch (8 bytes) and value, empty for erased.
   std::size_t leaf_count_ = 0;
 
+  std::unique_ptr<Joining> joining_;
+
   std::vector<std::uint32_t> taken_;  // Actors others advanced since the previous own change.
   std::vector<bool> is_taken_;
   EarlyChanges early_;
@@ -230,6 +265,8 @@ class KeyspaceState {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut_;
   std::vector<std::string> staged_;
   bool staged_cleared_ = false;
+  bool emptied_ = false;                     // The next record drops what the store has first.
+  std::uint32_t unpersisted_emptyings_ = 0;  // Until it did, the source shows what is no more.
   Snapshot recorded_;
   Snapshot persisted_;
   std::vector<InFlight> in_flight_;

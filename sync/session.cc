@@ -68,8 +68,7 @@ void Session::Impl::announce_keyspaces() {
       return std::find(names.begin(), names.end(), name) != names.end();
     };
     const bool served = options.keyspaces.empty() || name == members_keyspace || listed(options.keyspaces);
-    if (served && !listed(my_names))
-      fresh.names.push_back(name);
+    if (served && !listed(my_names)) fresh.names.push_back(name);
   }
   const bool first = my_names.empty();
   my_names.insert(my_names.end(), fresh.names.begin(), fresh.names.end());
@@ -187,13 +186,17 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   want.knows_digests = true;
   want.leaves = each.state->leaf_count();
   if (pass.mends && !pass.full) want.lost = each.state->lost().list();
-  if (!pass.chunks.empty()) {
+  const auto resume = [&want](bool from_nothing, const Counters& base, const Counters& start,
+                              std::string_view cursor) {
     want.has_resume = true;
-    want.resume.from_nothing = pass.from_nothing;
-    if (!pass.from_nothing) want.resume.base = pass.base.since({});
-    want.resume.start = pass.start.since({});
-    want.resume.cursor = std::string(pass.cursor());
-  }
+    want.resume.from_nothing = from_nothing;
+    if (!from_nothing) want.resume.base = base.since({});
+    want.resume.start = start.since({});
+    want.resume.cursor = std::string(cursor);
+  };
+  if (const Joining* const joining = each.state->joining(); joining != nullptr && pass.resumes)
+    resume(joining->from_nothing, joining->base, joining->start, joining->cursor);
+  if (!pass.chunks.empty()) resume(pass.from_nothing, pass.base, pass.start, pass.cursor());
   pass.asked = each.state->persisted_version();
   pass.progress = now.monotonic;
   each.chunk_number = 0;
@@ -201,17 +204,22 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   return true;
 }
 
+void Session::Impl::send_refusal(const Shared& each, const Error& error) {
+  Refuse message;
+  message.keyspace = each.mine;
+  message.pass = each.outbound_id;
+  message.reason = to_string(error).substr(0, options.limits.text_bytes_max);
+  send(message);
+}
+
 bool Session::Impl::send_chunk(Shared& each) {
   if (each.outbound == nullptr) return false;
   const auto refuse = [&](const Error& error) {
     each.outbound.reset();
-    Refuse message;
-    message.keyspace = each.mine;
-    message.pass = each.outbound_id;
-    message.reason = to_string(error).substr(0, options.limits.text_bytes_max);
-    send(message);
+    send_refusal(each, error);
     return true;
   };
+  if (!each.state->is_whole()) return refuse(each.state->joining_error());
   auto read = each.outbound->next(options.chunk_bytes);
   if (!read) return refuse(read.error());
   Chunk chunk;
@@ -356,8 +364,8 @@ bool Session::established() const { return impl_->greeted && !impl_->is_void(); 
 bool Session::in_sync() const {
   return established() && impl_->first_tick_sent &&
          std::all_of(impl_->shared.begin(), impl_->shared.end(), [](const auto& each) {
-           return each->equal_pair && *each->equal_pair == each->state->persisted_digests() &&
-                  each->state->lost().empty();
+           return each->state->is_whole() && each->state->lost().empty() && each->equal_pair &&
+                  *each->equal_pair == each->state->persisted_digests();
          });
 }
 

@@ -57,6 +57,7 @@ struct Session::Impl {
     std::uint32_t chunk_number = 0;
     bool want_due = false;
     bool full_next = false;  // The next pass must be a full one.
+    bool anew_next = false;  // In place: the peer couldn't go on where a pass was cut.
     Counters chunk_version;  // What its chunks have told.
 
     Acknowledgements peer_cut;   // What the peer's cuts told...
@@ -84,6 +85,7 @@ struct Session::Impl {
   bool send_push(Shared& each);
   bool send_want(Shared& each, Time now);
   bool send_chunk(Shared& each);
+  void send_refusal(const Shared& each, const Error& error);
   bool send_next(Time now);
   bool send_cut(Shared& each, Time now);
   bool has_cut_to_tell(const Shared& each) const;
@@ -117,9 +119,17 @@ struct Session::Impl {
     return each.state->inbound && each.state->inbound->owner == this;
   }
   void begin_inbound(Shared& each, Time now);
+  bool is_abandoned(Joining& joining, Time now) const;
+  void begin_joining(Shared& each, Time now);
+  void ask_for(Shared& each, std::unique_ptr<StagedPass> pass, Time now);
   void end_inbound(Shared& each, bool keep_staged);
+  Result<void> begin_chunks(Shared& each, const Chunk& chunk);
+  Result<void> stage(Shared& each, const Chunk& chunk, StagedChunk staged, Time now);
+  Result<void> join(Shared& each, const Chunk& chunk, const StagedChunk& staged, Time now);
   Result<StagedChunk> stage_of(Shared& each, const Chunk& chunk) const;
   Result<void> close_inbound(Shared& each, const DigestPair& digests, Time now);
+  Result<void> close_joining(Shared& each, const DigestPair& digests, Time now);
+  void note_pass(Shared& each, const Counters& version, const DigestPair& digests, Time now);
 
   Engine* engine;
   SessionOptions options;

@@ -10,7 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds repair_backoff_max = std::chrono::minutes(1);
 // So many lost leaves are named to the peer; for more it is asked for all leaves.
 constexpr std::size_t lost_named_max = 1'024;
-}
+}  // namespace
 
 // The peer has this much on disk.
 void Session::Impl::learn(Shared& each, const Counters& peer_has) {
@@ -20,6 +20,7 @@ void Session::Impl::learn(Shared& each, const Counters& peer_has) {
 
 // Judges the peer's newest digest pair by our own of the same context (I6).
 void Session::Impl::compare(Shared& each, Time now) {
+  if (!each.state->is_whole()) return;
   const auto own = each.state->persisted_pair_at(each.peer_digests->context);
   if (!own) return;
   each.known = true;
@@ -51,6 +52,9 @@ void Session::Impl::evaluate(Shared& each, Time now) {
   const bool behind = !each.state->version.includes(each.peer_version);
   if (!behind) {
     each.behind_since.reset();
+    // This peer has nothing, and nobody came who can go on: better empty than joining for ever.
+    Joining* const joining = each.state->inbound == nullptr ? each.state->joining() : nullptr;
+    if (joining != nullptr && each.peer_digests && is_abandoned(*joining, now)) each.state->give_up_joining();
   } else if (!each.behind_since) {
     // The first time nothing is on its way; later, pushes may be.
     const bool fresh = !each.status_pair || !each.equal_pair;
@@ -68,18 +72,19 @@ void Session::Impl::evaluate(Shared& each, Time now) {
 }
 
 void Session::Impl::begin_inbound(Shared& each, Time now) {
-  auto& inbound = each.state->inbound;
-  auto& parked = each.state->parked;
+  KeyspaceState& state = *each.state;
+  if (state.is_joining() || (core().options.join_in_place && state.is_empty()))
+    return begin_joining(each, now);
   const bool repair = each.repair_wanted && each.repair_at <= now.monotonic;
   const bool mends = !repair && can_mend(each) && each.mend_at <= now.monotonic;
-  if (parked != nullptr && parked->peer == peer_node && !repair && !mends && !each.full_next) {
-    inbound = std::move(parked);
+  std::unique_ptr<StagedPass> pass;
+  if (state.parked != nullptr && state.parked->peer == peer_node && !repair && !mends && !each.full_next) {
+    pass = std::move(state.parked);
   } else {
-    inbound = std::make_unique<StagedPass>();
-    inbound->peer = peer_node;
-    inbound->repair = repair;
-    inbound->mends = mends;
-    inbound->full = repair || each.full_next || (mends && each.state->lost().waiting() > lost_named_max);
+    pass = std::make_unique<StagedPass>();
+    pass->repair = repair;
+    pass->mends = mends;
+    pass->full = repair || each.full_next || (mends && state.lost().waiting() > lost_named_max);
   }
   if (mends) {
     each.mend_backoff = std::clamp(each.mend_backoff * 2, options.tick_interval, repair_backoff_max);
@@ -90,8 +95,36 @@ void Session::Impl::begin_inbound(Shared& each, Time now) {
     each.repair_at = now.monotonic + each.repair_backoff;
     each.repair_backoff = std::min(each.repair_backoff * 2, repair_backoff_max);
   }
-  inbound->owner = this;
-  inbound->progress = now.monotonic;
+  ask_for(each, std::move(pass), now);
+}
+
+// Whether a pass in place came no further for so long that nobody is likely to go on with it.
+bool Session::Impl::is_abandoned(Joining& joining, Time now) const {
+  if (!joining.progress) joining.progress = now.monotonic;
+  return *joining.progress + options.join_patience <= now.monotonic;
+}
+
+// A pass in place goes on at any peer that has all that it brought so far.
+void Session::Impl::begin_joining(Shared& each, Time now) {
+  auto pass = std::make_unique<StagedPass>();
+  pass->in_place = pass->full = true;
+  if (Joining* const joining = each.state->joining()) {
+    const bool has_it = joining->peer == peer_node || each.peer_version.includes(joining->version);
+    pass->resumes = has_it && !each.anew_next;
+    if (!pass->resumes && !is_abandoned(*joining, now)) {
+      each.behind_since = now.monotonic;  // Look again later.
+      return;
+    }
+  }
+  each.anew_next = false;
+  ask_for(each, std::move(pass), now);
+}
+
+void Session::Impl::ask_for(Shared& each, std::unique_ptr<StagedPass> pass, Time now) {
+  pass->peer = peer_node;
+  pass->owner = this;
+  pass->progress = now.monotonic;
+  each.state->inbound = std::move(pass);
   each.want_due = true;
 }
 
@@ -101,7 +134,7 @@ void Session::Impl::end_inbound(Shared& each, bool keep_staged) {
   if (keep_staged && !inbound->chunks.empty() && !inbound->repair && !inbound->mends) {
     inbound->owner = nullptr;
     each.state->parked = std::move(inbound);
-  } else {
+  } else {  // One in place leaves what it brought in the keyspace.
     if (!inbound->chunks.empty()) each.state->stage_for_record({}, true);
     inbound.reset();
   }
@@ -146,16 +179,32 @@ Result<void> Session::Impl::close_inbound(Shared& each, const DigestPair& digest
   if (!merged) return merged;
   ++metrics.passes_in;
   if (pass->full) ++metrics.full_passes_in;
+  note_pass(each, pass->version(), digests, now);
+  return {};
+}
+
+// The leaves are here already: what is left is to judge them, and to say so.
+Result<void> Session::Impl::close_joining(Shared& each, const DigestPair& digests, Time now) {
+  const Counters version = each.state->joining()->version;
+  each.state->inbound.reset();
+  if (auto done = core().close_joining(*each.state, digests); !done) return done;
+  ++metrics.passes_in;
+  ++metrics.full_passes_in;
+  note_pass(each, version, digests, now);
+  return {};
+}
+
+// The peer has all of a pass that was merged.
+void Session::Impl::note_pass(Shared& each, const Counters& version, const DigestPair& digests, Time now) {
   each.full_next = false;
   each.state->parked.reset();
-  learn(each, pass->version());
+  learn(each, version);
   each.status_after = each.state->version;
   each.peer_digests = digests;
   each.known = true;
   each.status_due = true;
   compare(each, now);
   evaluate(each, now);
-  return {};
 }
 
 }  // namespace syncline

@@ -234,6 +234,10 @@ Result<void> Session::Impl::on(const Want& want) {
   each.outbound_id = want.pass;
   each.outbound_number = 0;
   each.outbound_version = {};
+  if (!each.state->is_whole()) {
+    send_refusal(each, each.state->joining_error());
+    return {};
+  }
   if (want.has_resume) {
     auto resumed =
         OutboundPass::resume(*each.state, *base, *start, want.resume.from_nothing, want.resume.cursor);
@@ -254,6 +258,7 @@ Result<void> Session::Impl::on(const Refuse& refuse, Time now) {
   if (!owns_inbound(each) || refuse.pass != each.want_id) return {};
   // What was refused at once isn't given a moment later, either.
   const Millis pause = each.chunk_number == 0 ? options.tick_interval : Millis{0};
+  each.anew_next = each.state->inbound->resumes;
   end_inbound(each, false);
   each.behind_since = now.monotonic + pause;  // Asked anew after the grace.
   return {};
@@ -266,34 +271,64 @@ Result<void> Session::Impl::on(const Chunk& chunk, Time now) {
   if (const auto defined = define(each, chunk.definitions); !defined) return defined;
   if (!owns_inbound(each) || each.want_due || chunk.pass != each.want_id) return {};  // Of a pass given up.
   if (chunk.number != each.chunk_number) return failure(Errc::malformed, "a chunk out of turn");
-  StagedPass& pass = *each.state->inbound;
   if (chunk.number == 0) {
     each.chunk_version = {};
-    if (chunk.new_round) {  // A pass from the start: nothing of an earlier one goes on.
-      pass.chunks.clear();
-      pass.bytes = 0;
-      pass.full = chunk.full;
-    } else if (pass.chunks.empty()) {
-      return failure(Errc::malformed, "a chunk that goes on with nothing");
-    }
+    if (const auto begun = begin_chunks(each, chunk); !begun) return begun;
   }
   ++each.chunk_number;
   auto staged = stage_of(each, chunk);
   if (!staged) return tl::unexpected(staged.error());
-  if (pass.bytes + staged->memory_bytes() > core().options.staged_bytes_max) {
-    end_inbound(each, false);
-    return failure(Errc::limit, "a pass larger than staged_bytes_max");
-  }
-  if (!pass.chunks.empty() && !staged->version.includes(pass.version()))
-    return failure(Errc::malformed, "a chunk read before the one that it follows");
   metrics.leaves_in += chunk.leaves.size();
-  pass.progress = now.monotonic;
+  each.state->inbound->progress = now.monotonic;
+  return each.state->inbound->in_place ? join(each, chunk, *staged, now)
+                                       : stage(each, chunk, std::move(*staged), now);
+}
+
+// Before chunk 0: what it goes on with, or that nothing of an earlier pass does.
+Result<void> Session::Impl::begin_chunks(Shared& each, const Chunk& chunk) {
+  KeyspaceState& state = *each.state;
+  StagedPass& pass = *state.inbound;
+  // Something was written here since it was asked for.
+  if (pass.in_place && !state.is_joining() && !state.is_empty()) pass.in_place = false;
+  if (!chunk.new_round) {
+    const bool goes_on = pass.in_place ? pass.resumes && state.is_joining() : !pass.chunks.empty();
+    return goes_on ? Result<void>() : failure(Errc::malformed, "a chunk that goes on with nothing");
+  }
+  if (pass.in_place) {
+    if (!chunk.full) return failure(Errc::malformed, "not the full pass that was asked for");
+    state.begin_joining();
+    return {};
+  }
+  pass.chunks.clear();
+  pass.bytes = 0;
+  pass.full = chunk.full;
+  return {};
+}
+
+Result<void> Session::Impl::stage(Shared& each, const Chunk& chunk, StagedChunk staged, Time now) {
+  StagedPass& pass = *each.state->inbound;
+  if (pass.bytes + staged.memory_bytes() > core().options.staged_bytes_max) {
+    end_inbound(each, false);
+    return failure(Errc::limit, "a pass larger than staged_bytes_max; an empty keyspace may join_in_place");
+  }
+  if (!pass.chunks.empty() && !staged.version.includes(pass.version()))
+    return failure(Errc::malformed, "a chunk read before the one that it follows");
   if (!chunk.closing && !each.state->in_memory()) {
     if (pass.chunks.empty()) each.state->stage_for_record(pass.header_bytes(), true);
-    each.state->stage_for_record(staged->to_bytes(), false);
+    each.state->stage_for_record(staged.to_bytes(), false);
   }
-  pass.stage(std::move(*staged));
+  pass.stage(std::move(staged));
   return chunk.closing ? close_inbound(each, chunk.digests, now) : Result<void>();
+}
+
+Result<void> Session::Impl::join(Shared& each, const Chunk& chunk, const StagedChunk& staged, Time now) {
+  // What waits for the disk, that is: in memory the leaves are the state.
+  const bool too_much =
+      !each.state->in_memory() && each.state->leaf_memory_bytes() > core().options.staged_bytes_max;
+  if (too_much) return failure(Errc::limit, "the store is too slow for the pass that comes");
+  const auto joined = each.state->join(staged, peer_node, now.monotonic);
+  if (!joined || !chunk.closing) return joined;
+  return close_joining(each, chunk.digests, now);
 }
 
 }  // namespace syncline

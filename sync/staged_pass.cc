@@ -26,15 +26,6 @@ bool take_text(ByteReader& in, std::string& text) {
   return taken.has_value();
 }
 
-void put_counters(std::string& out, const Counters& counters) {
-  const auto entries = counters.since({});
-  put_varint(out, entries.size());
-  for (const IndexedDot& entry : entries) {
-    put_varint(out, entry.actor);
-    put_varint(out, entry.counter);
-  }
-}
-
 bool take_leaf(ByteReader& in, std::string& leaf) { return take_text(in, leaf) && is_leaf_key(leaf); }
 
 bool take_dot(ByteReader& in, std::uint32_t actors, IndexedDot& dot) {
@@ -43,6 +34,23 @@ bool take_dot(ByteReader& in, std::uint32_t actors, IndexedDot& dot) {
   if (!actor || *actor >= actors || !counter || !is_counter(*counter)) return false;
   dot = {static_cast<std::uint32_t>(*actor), *counter};
   return true;
+}
+
+bool lies_within(std::string_view value, const Counters& version) {
+  bool within = true;
+  for_each_live_in(value, [&](const IndexedLive& live) { within = within && version.contains(live.dot); });
+  return within;
+}
+
+}  // namespace
+
+void put_counters(std::string& out, const Counters& counters) {
+  const auto entries = counters.since({});
+  put_varint(out, entries.size());
+  for (const IndexedDot& entry : entries) {
+    put_varint(out, entry.actor);
+    put_varint(out, entry.counter);
+  }
 }
 
 bool take_counters(ByteReader& in, std::uint32_t actors, Counters& counters) {
@@ -55,14 +63,6 @@ bool take_counters(ByteReader& in, std::uint32_t actors, Counters& counters) {
   }
   return true;
 }
-
-bool lies_within(std::string_view value, const Counters& version) {
-  bool within = true;
-  for_each_live_in(value, [&](const IndexedLive& live) { within = within && version.contains(live.dot); });
-  return within;
-}
-
-}  // namespace
 
 std::size_t StagedChunk::memory_bytes() const {
   std::size_t bytes = sizeof *this + version.size() * sizeof(std::uint64_t);

@@ -9,11 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "crdt/bytes.h"
 #include "crdt/error.h"
 #include "sync/counters.h"
 #include "wire/message.h"
 
 namespace syncline {
+
+// A version as stored passes have it. Taking says whether it was one of a keyspace with so many actors.
+void put_counters(std::string& out, const Counters& counters);
+[[nodiscard]] bool take_counters(ByteReader& in, std::uint32_t actors, Counters& counters);
 
 // One chunk: leaves as stored values in the receiver's indices, and the
 // sender's version when it read them.
@@ -39,6 +44,8 @@ struct StagedPass {
   bool full = false;          // All leaves: absence counts.
   bool repair = false;        // Versions are distrusted: never removes.
   bool mends = false;         // Asked for to mend lost leaves.
+  bool in_place = false;      // Its chunks go into the keyspace's leaves (sync/joining.h), none is kept here.
+  bool resumes = false;       // In place: goes on where the one before was cut.
   Counters asked;             // The receiver's version when it asked.
   Counters base, start;       // What the present round names; see Resume.
   bool from_nothing = false;  // The present round is the first of a full pass.

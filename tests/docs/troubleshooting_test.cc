@@ -240,6 +240,26 @@ TEST(Troubleshooting, BelowTheLog) {
   expect_shown(to_string(changed.error()));
 }
 
+TEST(Troubleshooting, Joining) {
+  Replica full = *Replica::open();
+  ASSERT_TRUE(full.keyspace("shop").update([](Update& tx) {
+    for (int i = 0; i < 10; ++i) tx.set("s").insert(i);
+  }));
+  Replica fresh = *Replica::open({.engine = {.join_in_place = true}});
+  Keyspace shop = fresh.keyspace("shop");
+  auto from = full.connect({.chunk_bytes = 1}, nullptr);
+  auto to = fresh.connect({}, nullptr);
+  while (to->metrics().leaves_in < 3) {
+    if (const auto frame = from->send()) {
+      ASSERT_TRUE(to->receive(*frame));
+    }
+    while (const auto frame = to->send()) ASSERT_TRUE(from->receive(*frame));
+  }
+  const auto size = shop.set("s").size();
+  ASSERT_FALSE(size);
+  expect_shown(to_string(size.error()));
+}
+
 // What can't be made to happen here is held to the source that says it.
 struct Said {
   std::string line;    // On the page.

@@ -40,6 +40,12 @@ void Sim::Impl::write(std::uint32_t r) {
   auto at = machine.keyspaces.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(own.below(machine.keyspaces.size())));
   const auto& [name, keyspace] = *at;
+  if (is_joining(r, name)) {
+    const auto written = machine.engine->commit(machine.engine->begin(*keyspace, time_of(r)));
+    if (written || written.error().code != Errc::joining)
+      found("a keyspace can be written while it is joining");
+    return counts.marks.reach(Mark::joining_refused);
+  }
   if (machine.disk && dice.strikes(Fault::read_error)) machine.disk->fail_read(own.between(1, 4));
   Oracle::View& view = machine.views[name];
   const std::uint64_t failed_before = machine.disk ? machine.disk->reads_failed() : 0;

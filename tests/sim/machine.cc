@@ -31,6 +31,7 @@ SessionOptions Sim::Impl::session_options(std::uint32_t r) const {
   session.chunk_bytes = shape.chunk_bytes;
   session.push_bytes = shape.push_bytes;
   session.limits.frame_bytes_max = shape.frame_bytes;
+  session.join_patience = std::chrono::milliseconds(2 * tick / millisecond);
   session.address = "replica-" + std::to_string(r);
   return session;
 }
@@ -73,8 +74,10 @@ void Sim::Impl::start(std::uint32_t r) {
     for (std::uint64_t& word : machine.entropy) word = entropy_rng.next();
   if (options.defect == Defect::clones_an_identity) machine.entropy = {1, 2, 3, machine.life};
   for (std::uint8_t& byte : machine.node) byte = static_cast<std::uint8_t>(entropy_rng.next());
-  const EngineOptions engine_options{
-      .entropy = machine.entropy, .log_bytes_max = shape.log_bytes, .early_bytes_max = shape.early_bytes};
+  const EngineOptions engine_options{.entropy = machine.entropy,
+                                     .log_bytes_max = shape.log_bytes,
+                                     .early_bytes_max = shape.early_bytes,
+                                     .join_in_place = shape.join_in_place};
   if (machine.disk) {
     const bool trusts = std::exchange(machine.proven, false) || options.defect == Defect::trusts_any_disk;
     if (!trusts && options.defect != Defect::keeps_old_writers) machine.disk->forget_writers();
@@ -97,6 +100,7 @@ void Sim::Impl::start(std::uint32_t r) {
     machine.engine->watch(**opened, r % 2 == 0);
     machine.views[name] = {};
     machine.stored[name] = machine.engine->persisted_version(**opened);
+    if (machine.engine->joining(**opened)) counts.marks.reach(Mark::joining_restored);
   }
   check(r, true);
 }
@@ -292,6 +296,7 @@ void Sim::Impl::take(std::uint32_t r, const EngineEvent& event) {
   }
   const Notice& notice = std::get<Notice>(event);
   using Kind = Notice::Kind;
+  if (notice.kind == Kind::joined) counts.marks.reach(Mark::joined);
   const bool clocks_lie = shape.faults[Fault::step] != 0 || shape.faults[Fault::drift] != 0 ||
                           shape.faults[Fault::freeze] != 0 || shape.faults[Fault::night] != 0;
   if (notice.kind == Kind::clock_drift && clocks_lie) return counts.marks.reach(Mark::clock_drift_noticed);
@@ -300,10 +305,22 @@ void Sim::Impl::take(std::uint32_t r, const EngineEvent& event) {
     found("a false alarm: " + notice.detail);
 }
 
+// Whether the keyspace is joining: then it has no version, and no leaf of it can be read.
+bool Sim::Impl::is_joining(std::uint32_t r, const std::string& name) {
+  const Machine& machine = machines[r];
+  const KeyspaceState& keyspace = *machine.keyspaces.at(name);
+  if (!machine.engine->joining(keyspace)) return false;
+  const auto read =
+      machine.engine->scan(keyspace, {}, [](std::string_view, std::string_view) { return true; });
+  if (read || read.error().code != Errc::joining) found("a keyspace can be read while it is joining");
+  if (!machine.engine->version(keyspace).empty()) found("a keyspace has a version while it is joining");
+  return true;
+}
+
 void Sim::Impl::check(std::uint32_t r, bool thorough) {
   Machine& machine = machines[r];
   for (const auto& [name, keyspace] : machine.keyspaces)
-    if (!violation)
+    if (!violation && !is_joining(r, name))
       found(oracles.find(name)->second.check(machine.views[name], *machine.engine, *keyspace, thorough));
 }
 

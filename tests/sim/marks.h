@@ -18,6 +18,9 @@ enum class Mark : std::uint8_t {
   full_pass,            // L4 completed.
   pass_resumed,         // One went on where it was cut.
   pass_refused,         // One couldn't.
+  joined,               // L4 staged in place completed.
+  joining_restored,     // A machine started in the middle of one.
+  joining_refused,      // A write met one.
   pass_restaged,        // A machine started with chunks of an unfinished pass on its disk.
   another_round,        // Leaves were touched while a pass ran.
   dead_row_named,       // A pass told the leaf of a dot that is live nowhere.

@@ -99,6 +99,7 @@ Shape draw_shape(Rng& rng, Defect defect) {
   shape.link.latency_max = rng.pick(std::array<Micros, 3>{2, 30, 200}) * millisecond;
   shape.link.window = rng.pick(std::array<std::size_t, 4>{2, 6, 6, 64});
   shape.link.bytes_per_second = rng.pick(std::array<std::uint64_t, 4>{0, 0, 20'000, 1'000'000});
+  shape.join_in_place = rng.one_in(2) && defect == Defect::none;  // Defects need passes beside the state.
   provide_for(defect, shape);
   return shape;
 }

@@ -22,7 +22,7 @@ struct Shape {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> links;
   std::vector<std::vector<std::string>> keyspaces;  // By replica.
   std::vector<bool> in_memory;                      // Those keep no disk, and don't crash.
-  bool relay;
+  bool relay, join_in_place;
   OperationLimits operations;
   std::size_t log_bytes, early_bytes, chunk_bytes, push_bytes, frame_bytes;
   Micros operation_gap, commit_max;

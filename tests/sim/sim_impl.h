@@ -89,6 +89,7 @@ struct Sim::Impl : Hosts {
 
   // ---- checks (machine.cc) ----
   void check(std::uint32_t r, bool thorough);
+  bool is_joining(std::uint32_t r, const std::string& name);
   void check_all();
   void check_caps(std::uint32_t r);
 

@@ -508,5 +508,48 @@ TEST_F(FileTest, AGroupThatFailsIsUndoneWholeAndFlushTells_R_DUR_2) {
   EXPECT_FALSE(shop.durable(lost)) << "its token never covers another change";
 }
 
+// A fresh replica takes in a whole state leaf by leaf, over reopenings; meanwhile it can't be used.
+TEST_F(FileTest, AJoiningReplicaRefusesUntilAllIsThereAndGoesOnAfterReopening) {
+  Replica ada = open_replica(clock, 100);
+  Keyspace adas = ada.keyspace("shop");
+  must(adas.update([](auto& tx) {
+    for (int i = 0; i < 40; ++i) tx.set("s").insert(i);
+  }));
+  int openings = 0;
+  std::uint64_t leaves = 0;
+  for (bool joined = false; !joined && openings < 100; ++openings) {
+    Replica bob = open(path, {.engine = {.join_in_place = true}});
+    Keyspace bobs = bob.keyspace("shop");
+    EXPECT_EQ(bobs.joining().has_value(), openings > 0);
+    auto from = ada.connect({.chunk_bytes = 30}, nullptr);
+    auto to = bob.connect({.chunk_bytes = 30}, nullptr);
+    for (bool moved = true; moved && !joined && to->metrics().leaves_in < 5;) {
+      const auto down = from->send();
+      if (down) must(to->receive(*down));
+      const auto up = to->send();
+      if (up) must(from->receive(*up));
+      moved = down || up;
+      joined = bobs.wait_joined(0ms).has_value();
+    }
+    leaves += to->metrics().leaves_in;
+    if (joined) continue;
+    EXPECT_EQ(code_of(bobs.set("s").size()), "joining");
+    EXPECT_EQ(code_of(bobs.update([](auto& tx) { tx.set("s").insert(99); })), "joining");
+    EXPECT_EQ(code_of(bobs.to_json()), "joining");
+    EXPECT_EQ(code_of(bobs.changes_since({})), "joining");
+    EXPECT_EQ(code_of(bobs.wait_joined(0ms)), "timeout");
+    EXPECT_TRUE(bobs.version().empty());
+    EXPECT_EQ(must(bobs.joining() ? Result<std::uint64_t>(bobs.joining()->leaves) : 0), leaves);
+  }
+  EXPECT_GT(openings, 5);
+  EXPECT_EQ(leaves, 40U);
+  Replica bob = open(path);
+  Keyspace bobs = bob.keyspace("shop");
+  EXPECT_FALSE(bobs.joining());
+  EXPECT_EQ(must(bobs.to_json()), must(adas.to_json()));
+  EXPECT_EQ(bobs.digests(), adas.digests());
+  must(bobs.update([](auto& tx) { tx.set("s").insert(99); }));
+}
+
 }  // namespace
 }  // namespace syncline

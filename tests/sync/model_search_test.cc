@@ -50,10 +50,23 @@ TEST(SyncModel, WholePassesAndPushesHold) {
       {.leaves = 2, .depth = depth(6, 8, 9), .rows = 6, .stepwise_passes = false, .log_cuts = false});
 }
 
+TEST(SyncModel, StagingInPlaceHolds) {
+  expect_no_violation("two leaves, staged in place",
+                      {.leaves = 2, .depth = depth(5, 7, 8), .rows = 5, .in_place = true});
+}
+
 class LeftOut : public testing::TestWithParam<Broken> {};
 
+// These concern passes in place; the others must be found without any.
+bool is_of_joining(Broken broken) { return broken >= Broken::joining_answers; }
+
 TEST_P(LeftOut, IsFound) {
-  Options options{.leaves = 2, .depth = 8, .rows = 4, .log_cuts = false, .broken = GetParam()};
+  Options options{.leaves = 2,
+                  .depth = 8,
+                  .rows = 4,
+                  .log_cuts = false,
+                  .in_place = is_of_joining(GetParam()),
+                  .broken = GetParam()};
   const Outcome outcome = search(options);
   std::printf("without %s: a violation after %zu steps, among %llu states\n", name(GetParam()),
               outcome.violation.size(), static_cast<unsigned long long>(outcome.states));

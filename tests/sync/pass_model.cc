@@ -34,6 +34,9 @@ struct Pass {
   std::array<Rows, leaves_max> live{};     // As read.
   std::array<Rows, leaves_max> version{};  // When read.
   Rows asked = 0;
+  // Into the leaves themselves; then `live` isn't used, and `version` is the source's at the first
+  // chunk and at the last one.
+  std::uint8_t in_place = 0;
 };
 
 struct Replica {
@@ -41,6 +44,8 @@ struct Replica {
   Rows live = 0;
   Rows logged = 0;
   Pass inbound;
+
+  bool is_joining() const { return inbound.source != no_source && inbound.in_place != 0; }
 };
 
 struct State {
@@ -178,7 +183,7 @@ class Search {
       if (pass.source == no_source) continue;
       take(std::uint64_t{naming.new_name[pass.source]} | std::uint64_t{pass.running} << 8 |
            std::uint64_t{pass.full} << 16 | std::uint64_t{pass.named} << 24 |
-           std::uint64_t{pass.staged} << 32 | std::uint64_t{1} << 63);
+           std::uint64_t{pass.staged} << 32 | std::uint64_t{pass.in_place} << 40 | std::uint64_t{1} << 63);
       take(named(pass.live[0]) | named(pass.live[1]) << 16 | named(pass.version[0]) << 32 |
            named(pass.version[1]) << 48);
     }
@@ -208,12 +213,15 @@ class Search {
 
   bool is_bad(const State& state) const {
     for (unsigned a = 0; a < replicas; ++a) {
-      for (unsigned b = a + 1; b < replicas; ++b)
+      for (unsigned b = a + 1; b < replicas; ++b) {
+        if (state.at[a].is_joining() || state.at[b].is_joining()) continue;
         if (state.at[a].version == state.at[b].version && state.at[a].live != state.at[b].live) return true;
+      }
     }
     if (options_.broken == Broken::losers_are_dropped)
       return false;  // An effect may be absent: that's the rule's claim.
     for (const Replica& replica : state.at) {
+      if (replica.is_joining()) continue;
       Rows expected = 0;
       Rows removed = 0;
       for (unsigned row = 0; row < rows_max; ++row) {
@@ -286,6 +294,7 @@ class Search {
   void write_all(unsigned r, unsigned total) {
     const unsigned counter = made(*current_, r);
     const Replica& replica = current_->at[r];
+    if (replica.is_joining()) return;
     if (counter < rows_per_actor && total < options_.rows) {
       for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
         const Rows here = replica.live & rows_of_leaf(*current_, leaf);
@@ -324,6 +333,7 @@ class Search {
       }
       const Replica& replica = current_->at[r];
       if ((replica.version & change) != 0) continue;  // Seen.
+      if (replica.is_joining() && options_.broken != Broken::joining_takes_changes) continue;
       if (options_.broken != Broken::no_causal_order && options_.broken != Broken::removed_counts_as_seen &&
           without(first.past, replica.version) != 0)
         continue;
@@ -392,6 +402,7 @@ class Search {
   // False if the source can't name what was touched.
   bool close(State& state, unsigned r) {
     Replica& to = state.at[r];
+    if (to.is_joining()) return close_in_place(state, to);
     Pass pass = to.inbound;
     const Replica& source = state.at[pass.source];
     for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
@@ -415,6 +426,32 @@ class Search {
     return true;
   }
 
+  // What was read first is replaced by what is read last: of an empty replica there is nothing to merge with.
+  void read_in_place(const State& state, Replica& to, unsigned leaf) const {
+    const Replica& source = state.at[to.inbound.source];
+    const Rows here = rows_of_leaf(state, leaf);
+    if (options_.broken != Broken::joining_keeps_old_reads) to.live = without(to.live, here);
+    to.live |= source.live & here;
+    if (to.inbound.staged == 0) to.inbound.version[0] = source.version;
+    to.inbound.version[1] = source.version;
+    to.inbound.staged |= static_cast<std::uint8_t>(1U << leaf);
+    if (options_.broken == Broken::joining_answers || options_.broken == Broken::version_before_closing)
+      to.version |= source.version;
+  }
+
+  bool close_in_place(const State& state, Replica& to) const {
+    const Replica& source = state.at[to.inbound.source];
+    const Rows since = without(source.version, to.inbound.version[0]);
+    if (!may_name(source, since)) return false;
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
+      if (options_.broken == Broken::no_closing_chunk) break;
+      if ((named_by(state, source, since) >> leaf & 1) != 0) read_in_place(state, to, leaf);
+    }
+    to.version |= source.version;
+    to.inbound = Pass{};
+    return true;
+  }
+
   void begin(State& state, unsigned r, unsigned from, bool full) const {
     Replica& to = state.at[r];
     const Replica& source = state.at[from];
@@ -422,6 +459,8 @@ class Search {
                       .running = 1,
                       .full = static_cast<std::uint8_t>(full ? 1 : 0),
                       .asked = to.version};
+    const bool empty = to.version == 0 || options_.broken == Broken::joins_what_is_not_empty;
+    to.inbound.in_place = options_.in_place && full && empty ? 1 : 0;
     to.inbound.named = full ? every_leaf() : named_by(state, source, without(source.version, to.version));
   }
 
@@ -430,6 +469,7 @@ class Search {
     Pass& pass = to.inbound;
     const auto leaf =
         static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(pass.named & ~pass.staged)));
+    if (to.is_joining()) return read_in_place(state, to, leaf);
     const Rows here = rows_of_leaf(state, leaf);
     read(state, pass, leaf, here);
     if (options_.broken == Broken::chunks_commit_alone) {
@@ -444,6 +484,7 @@ class Search {
     for (unsigned from = 0; from < replicas; ++from) {
       if (from == r) continue;
       const Replica& source = current_->at[from];
+      if (source.is_joining() && options_.broken != Broken::joining_answers) continue;
       const Rows missing = without(source.version, replica.version);
       if (missing == 0) continue;
       for (const bool full : {false, true}) {
@@ -468,8 +509,10 @@ class Search {
     if (replica.inbound.running == 0) {
       for (unsigned from = 0; from < replicas; ++from) {
         const Rows had = static_cast<Rows>(replica.inbound.version[0] | replica.inbound.version[1]);
-        if (from == r || without(had, current_->at[from].version) != 0)
-          continue;  // It must have all that was staged.
+        const bool lacks =
+            without(had, current_->at[from].version) != 0;  // It must have all that was staged.
+        if (from == r || current_->at[from].is_joining()) continue;
+        if (lacks && !(replica.is_joining() && options_.broken == Broken::joins_from_who_has_less)) continue;
         next = *current_;
         next.at[r].inbound.source = static_cast<std::uint8_t>(from);
         next.at[r].inbound.running = 1;
@@ -478,6 +521,7 @@ class Search {
         offer(next, code(Verb::resume, r, from));
       }
       next = *current_;
+      if (replica.is_joining()) next.at[r].live = next.at[r].version = next.at[r].logged = 0;
       next.at[r].inbound = Pass{};  // Given up.
       offer(next, code(Verb::cut, r, 1));
       return;
@@ -524,6 +568,16 @@ const char* name(Broken broken) {
       return "losers_are_dropped";
     case Broken::resumes_blindly:
       return "resumes_blindly";
+    case Broken::joining_answers:
+      return "joining_answers";
+    case Broken::joining_takes_changes:
+      return "joining_takes_changes";
+    case Broken::joining_keeps_old_reads:
+      return "joining_keeps_old_reads";
+    case Broken::joins_from_who_has_less:
+      return "joins_from_who_has_less";
+    case Broken::joins_what_is_not_empty:
+      return "joins_what_is_not_empty";
   }
   return "?";
 }

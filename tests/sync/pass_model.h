@@ -1,5 +1,6 @@
 // The sync rules of docs/architecture.md as a model small enough to search
-// exhaustively: three replicas, two leaves, writes, pushes, passes cut and resumed.
+// exhaustively: three replicas, two leaves, writes, pushes, passes cut and resumed,
+// staged beside the state or, into an empty one, in place.
 //
 // It shares no code with the library. States are bit sets over the rows made so
 // far. Rules can be broken one at a time, to see that the search finds what each
@@ -22,19 +23,26 @@ using Rows = std::uint16_t;  // A set of rows: bit actor * rows_per_actor + coun
 // What is left out of the rules.
 enum class Broken {
   nothing,
-  removed_counts_as_seen,  // A push's context covers what it removes (counterexamples 1).
-  no_causal_order,         // A change is applied before what it depends on.
-  dead_rows_stay_home,     // Passes carry no rows of dead dots, and nobody asks for `logged` (3).
-  no_closing_chunk,        // Leaves touched since their chunk was read aren't read again (4).
-  chunks_commit_alone,     // Each chunk is merged when it comes, and its live dots are covered (2, 4).
-  version_before_closing,  // A cut pass leaves its version behind.
-  losers_are_dropped,      // The merge keeps one dot of a leaf (6).
-  resumes_blindly,         // A resumed pass forgets when its leaves were read.
+  removed_counts_as_seen,   // A push's context covers what it removes (counterexamples 1).
+  no_causal_order,          // A change is applied before what it depends on.
+  dead_rows_stay_home,      // Passes carry no rows of dead dots, and nobody asks for `logged` (3).
+  no_closing_chunk,         // Leaves touched since their chunk was read aren't read again (4).
+  chunks_commit_alone,      // Each chunk is merged when it comes, and its live dots are covered (2, 4).
+  version_before_closing,   // A cut pass leaves its version behind.
+  losers_are_dropped,       // The merge keeps one dot of a leaf (6).
+  resumes_blindly,          // A resumed pass forgets when its leaves were read.
+  joining_answers,          // Who stages in place gives passes of what it has so far.
+  joining_takes_changes,    // Who stages in place applies changes meanwhile.
+  joining_keeps_old_reads,  // A leaf that is read again is added to its first read.
+  joins_from_who_has_less,  // A pass in place goes on at a peer that lacks some of what is staged.
+  joins_what_is_not_empty,  // Leaves that are there already are overwritten.
 };
-inline constexpr Broken all_broken[] = {Broken::removed_counts_as_seen, Broken::no_causal_order,
-                                        Broken::dead_rows_stay_home,    Broken::no_closing_chunk,
-                                        Broken::chunks_commit_alone,    Broken::version_before_closing,
-                                        Broken::losers_are_dropped,     Broken::resumes_blindly};
+inline constexpr Broken all_broken[] = {
+    Broken::removed_counts_as_seen, Broken::no_causal_order,         Broken::dead_rows_stay_home,
+    Broken::no_closing_chunk,       Broken::chunks_commit_alone,     Broken::version_before_closing,
+    Broken::losers_are_dropped,     Broken::resumes_blindly,         Broken::joining_answers,
+    Broken::joining_takes_changes,  Broken::joining_keeps_old_reads, Broken::joins_from_who_has_less,
+    Broken::joins_what_is_not_empty};
 const char* name(Broken broken);
 
 struct Options {
@@ -43,6 +51,7 @@ struct Options {
   unsigned rows = 5;            // Of all replicas together.
   bool stepwise_passes = true;  // Passes chunk by chunk, cut and resumed, beside whole ones.
   bool log_cuts = true;         // Logs are cut, so that full passes are needed.
+  bool in_place = false;        // Full passes into an empty replica are staged in its leaves.
   Broken broken = Broken::nothing;
 };
 
@@ -54,7 +63,8 @@ struct Outcome {
 
 // Visits every state within `depth` steps of the empty one, breadth first, so a
 // violation is a shortest one. Bad is: two replicas with equal versions and
-// unequal live rows, or a version that covers a row whose effect is absent.
+// unequal live rows, or a version that covers a row whose effect is absent. Who
+// stages in place can't be read, and isn't judged until its pass is closed.
 Outcome search(const Options& options);
 
 }  // namespace syncline::model
