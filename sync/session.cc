@@ -4,11 +4,20 @@
 #include <utility>
 
 #include "sync/session_impl.h"
+#include "wire/column.h"
 
 namespace syncline {
 namespace {
 
 constexpr std::size_t events_max = 4'096;
+
+// What a version takes in a message.
+std::size_t encoded_bytes(const Counters& version) {
+  std::size_t bytes = 0;
+  for (std::uint32_t actor = 0; actor < version.size(); ++actor)
+    if (version[actor] != 0) bytes += column::varint_bytes(actor) + column::varint_bytes(version[actor]);
+  return bytes;
+}
 
 // Converts a stored leaf into the form in which it travels.
 void append_dots(std::string_view value, std::vector<IndexedLiveDot>& dots) {
@@ -79,7 +88,7 @@ void Session::Impl::announce_keyspaces() {
 std::vector<ActorId> Session::Impl::new_definitions(Shared& each) {
   std::vector<ActorId> definitions;
   const ActorTable& actors = each.state->actors;
-  for (; each.defined < actors.size() && definitions.size() < options.limits.list_entries_max; ++each.defined)
+  for (; each.defined < actors.size() && definitions.size() < options.limits.actors_max; ++each.defined)
     definitions.push_back(actors[each.defined]);
   return definitions;
 }
@@ -186,8 +195,13 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   want.knows_digests = true;
   want.leaves = each.state->leaf_count();
   if (pass.mends && !pass.full) want.lost = each.state->lost().list();
-  const auto resume = [&want](bool from_nothing, const Counters& base, const Counters& start,
-                              std::string_view cursor) {
+  const auto resume = [&](bool from_nothing, const Counters& base, const Counters& start,
+                          std::string_view cursor) {
+    // Versions of very many actors may not fit thrice into a message: then it begins anew.
+    const std::size_t definitions = want.definitions.size() * ActorId::size_bytes;
+    const std::size_t versions =
+        encoded_bytes(base) + encoded_bytes(start) + encoded_bytes(each.state->version);
+    if (definitions + versions > options.limits.message_bytes_max / 2) return;
     want.has_resume = true;
     want.resume.from_nothing = from_nothing;
     if (!from_nothing) want.resume.base = base.since({});

@@ -94,8 +94,7 @@ Result<Session::Impl::Shared*> Session::Impl::shared_of_peer(std::uint32_t their
 }
 
 Result<void> Session::Impl::define(Shared& each, const std::vector<ActorId>& definitions) {
-  constexpr std::size_t actors_max = 1 << 20;
-  if (each.peer_actors.size() + definitions.size() > actors_max)
+  if (each.peer_actors.size() + definitions.size() > options.limits.actors_max)
     return failure(Errc::limit, "too many actors");
   for (const ActorId& id : definitions) each.peer_actors.push_back(each.state->actors.intern(id));
   return {};

@@ -110,7 +110,7 @@ Result<void> take_definitions(ByteReader& in, std::vector<ActorId>& definitions,
                               const WireLimits& limits) {
   const auto count = in.varint();
   if (!count) return failure(Errc::malformed, "definitions: no count");
-  if (*count > limits.list_entries_max) return failure(Errc::limit, "definitions: too many");
+  if (*count > limits.actors_max) return failure(Errc::limit, "definitions: too many");
   const auto bytes = in.take(*count * ActorId::size_bytes);
   if (!bytes) return failure(Errc::malformed, "definitions: cut short");
   definitions.resize(static_cast<std::size_t>(*count));
@@ -132,7 +132,7 @@ void put_version(std::string& out, const std::vector<IndexedDot>& version) {
 Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, const WireLimits& limits) {
   const auto count = in.varint();
   if (!count) return failure(Errc::malformed, "version: no count");
-  if (*count > limits.list_entries_max) return failure(Errc::limit, "version: too many entries");
+  if (*count > limits.actors_max) return failure(Errc::limit, "version: too many entries");
   if (*count * 2 > in.left()) return failure(Errc::malformed, "version: cut short");
   version.resize(static_cast<std::size_t>(*count));
   for (IndexedDot& entry : version) {

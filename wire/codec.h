@@ -34,7 +34,8 @@ struct WireLimits {
   std::size_t message_bytes_max = 32 * 1024 * 1024;  // After joining frames. Above change_bytes_max.
   std::size_t leaf_key_bytes_max = 64 * 1024;        // Escaped bytes of one leaf key.
   std::size_t text_bytes_max = 4 * 1024;             // Names, addresses, reasons, each.
-  std::size_t list_entries_max = 1 << 16;  // Keyspaces, addresses, definitions, version entries, each.
+  std::size_t list_entries_max = 1 << 16;  // Keyspaces, addresses, each.
+  std::size_t actors_max = 1 << 20;        // Definitions, entries of a version, each.
   // What a byte of body may turn into, so that run-length and front coding
   // can't ask for unbounded memory: rows, changes, leaves and dots together,
   // and bytes of leaf keys (these also stay below message_bytes_max).

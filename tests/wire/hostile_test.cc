@@ -244,8 +244,8 @@ TEST(Hostile, ListsBeyondTheirLimitsAreRefused_R_RES_4) {
   EXPECT_TRUE(refused(Hello{.cluster = text}));
   EXPECT_TRUE(refused(Hello{.address = text}));
   EXPECT_TRUE(refused(Keyspaces{std::vector<std::string>(limits.list_entries_max + 1)}));
-  EXPECT_TRUE(refused(Status{.definitions = std::vector<ActorId>(limits.list_entries_max + 1)}));
-  EXPECT_TRUE(refused(Status{.version = std::vector<IndexedDot>(limits.list_entries_max + 1, {0, 1})}));
+  EXPECT_TRUE(refused(Status{.definitions = std::vector<ActorId>(limits.actors_max + 1)}));
+  EXPECT_TRUE(refused(Status{.version = std::vector<IndexedDot>(limits.actors_max + 1, {0, 1})}));
   EXPECT_TRUE(refused(Status{.keyspace = static_cast<std::uint32_t>(limits.list_entries_max)}));
   const std::string leaf = leaf_key("k", Type::or_set, std::string(limits.leaf_key_bytes_max, 'e'));
   EXPECT_TRUE(refused(Chunk{.leaves = {{.leaf = leaf}}}));
