@@ -1,11 +1,13 @@
 #include "store/checked_files.h"
 
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
 
 #include "crdt/error.h"
 #include "fmt/format.h"
+#include "store/leaf_page.h"
 #include "sync/digest.h"
 
 namespace syncline {
@@ -25,6 +27,8 @@ struct CheckedFilesCalls {
   static Handle& handle_of(sqlite3_file* file) { return *reinterpret_cast<Handle*>(file); }
   static sqlite3_file* below(sqlite3_file* file) { return handle_of(file).below(); }
 
+  static constexpr std::size_t looked_at_max = 4'096;
+
   // SQLite also reads and writes parts of pages, of the first one's head.
   static bool is_page(const Handle& handle, int size, sqlite3_int64 offset) {
     return handle.has_pages && size >= 512 && (size & (size - 1)) == 0 && offset % size == 0;
@@ -32,6 +36,48 @@ struct CheckedFilesCalls {
   static std::uint64_t checksum(std::string_view page, sqlite3_int64 offset) {
     page.remove_suffix(CheckedFiles::checksum_bytes);
     return hash_bytes(page, static_cast<std::uint64_t>(offset));
+  }
+  static std::uint64_t stored(std::string_view page) {
+    std::uint64_t sum = 0;
+    std::memcpy(&sum, page.data() + page.size() - sizeof sum, sizeof sum);
+    return sum;
+  }
+  // Whether a page that fails is whole again once one bit of it is flipped, which it does.
+  static bool mend(char* page, std::size_t size, sqlite3_int64 offset) {
+    const std::string_view view(page, size);
+    const std::uint64_t sum = checksum(view, offset);
+    if (std::has_single_bit(sum ^ stored(view))) {
+      std::memcpy(page + size - sizeof sum, &sum, sizeof sum);
+      return true;
+    }
+    for (std::size_t bit = 0; bit < 8 * (size - sizeof sum); ++bit) {
+      const auto flip = static_cast<char>(1U << (bit % 8));
+      page[bit / 8] ^= flip;
+      if (checksum(view, offset) == stored(view)) return true;
+      page[bit / 8] ^= flip;
+    }
+    return false;
+  }
+  static void look_at_damaged(Handle& handle, char* bytes, std::size_t size, sqlite3_int64 offset) {
+    CheckedFiles& owner = *handle.owner;
+    const std::uint64_t hash = hash_bytes({bytes, size}, 0);
+    const auto known = owner.looked_at_.find(offset);
+    if (known != owner.looked_at_.end() && known->second == hash) return;
+    if (mend(bytes, size, offset)) {
+      ++owner.mended_pages_;
+      // What is there was read just now, so half of this is as good as all.
+      static_cast<void>(
+          handle.below()->pMethods->xWrite(handle.below(), bytes, static_cast<int>(size), offset));
+      return;
+    }
+    const auto leaves = leaves_on_page({bytes, size}, size - CheckedFiles::checksum_bytes);
+    if (owner.looked_at_.size() < looked_at_max) owner.looked_at_[offset] = hash;
+    if (!leaves || owner.looked_at_.size() == looked_at_max) {
+      ++owner.damaged_pages_;
+      return;
+    }
+    CheckedFiles::Suspect& suspect = owner.suspects_.emplace_back();
+    for (const StoredLeaf& leaf : *leaves) suspect.leaves.emplace_back(leaf.keyspace, std::string(leaf.leaf));
   }
 
   static int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
@@ -66,10 +112,9 @@ struct CheckedFilesCalls {
     const int code = below(file)->pMethods->xRead(below(file), out, size, offset);
     Handle& handle = handle_of(file);
     if (code != SQLITE_OK || !is_page(handle, size, offset)) return code;
-    const std::string_view page(static_cast<const char*>(out), static_cast<std::size_t>(size));
-    std::uint64_t stored = 0;
-    std::memcpy(&stored, page.data() + page.size() - sizeof stored, sizeof stored);
-    if (stored != checksum(page, offset)) ++handle.owner->damaged_pages_;
+    auto* const page = static_cast<char*>(out);
+    const std::string_view view(page, static_cast<std::size_t>(size));
+    if (stored(view) != checksum(view, offset)) look_at_damaged(handle, page, view.size(), offset);
     return code;
   }
   static int write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
@@ -148,6 +193,15 @@ CheckedFiles::CheckedFiles(const std::string& base)
   vfs_.xCurrentTime = CheckedFilesCalls::now;
   vfs_.xGetLastError = CheckedFilesCalls::last_error;
   sqlite3_vfs_register(&vfs_, 0);
+}
+
+int CheckedFiles::read_page(sqlite3_file* file, std::string& page, std::int64_t offset) {
+  sqlite3_file* const below = CheckedFilesCalls::below(file);
+  return below->pMethods->xRead(below, page.data(), static_cast<int>(page.size()), offset);
+}
+
+bool CheckedFiles::is_whole(const std::string& page, std::int64_t offset) {
+  return CheckedFilesCalls::stored(page) == CheckedFilesCalls::checksum(page, offset);
 }
 
 CheckedFiles::~CheckedFiles() { sqlite3_vfs_unregister(&vfs_); }

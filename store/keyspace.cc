@@ -83,11 +83,16 @@ auto Keyspace::look(Fn&& fn) const {
   KeyspaceState* keyspace = state_->find(*slot_);
   if (keyspace == nullptr) return Result<Answer>(tl::unexpected(slot_->problem));
   Reader reader(*state_->engine, *keyspace);
+  const auto see_to_damage = [&] {
+    if (reader.error() && reader.error()->code == Errc::damaged) state_->scrub_soon();
+  };
   if constexpr (std::is_void_v<Answer>) {
     fn(reader);
+    see_to_damage();
     return reader.error() ? Result<void>(tl::unexpected(*reader.error())) : Result<void>();
   } else {
     Result<Answer> answer = fn(reader);
+    see_to_damage();
     if (reader.error()) answer = tl::unexpected(*reader.error());
     return answer;
   }

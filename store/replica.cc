@@ -42,6 +42,7 @@ Result<void> load(ReplicaState& state, ReplicaOptions& options) {
   state.engine = std::move(*engine);
   state.store = std::move(options.store);
   state.bound_logs();
+  state.tell_damage();
   return {};
 }
 
@@ -74,7 +75,12 @@ Result<Replica> Replica::open(ReplicaOptions options) {
   } else {
     state->engine = std::make_unique<Engine>(options.engine);
   }
-  if (state->commit_window.count() > 0) state->committer = std::thread(ReplicaState::commit_in_time, state);
+  if (state->file && options.scrub_period.count() > 0) {
+    state->scrub_period = options.scrub_period;
+    state->scrub_later();
+  }
+  if (state->commit_window.count() > 0 || state->scrub_at)
+    state->keeper = std::thread(ReplicaState::keep_time, state);
   return Replica(std::move(state));
 }
 
@@ -95,11 +101,11 @@ Replica::~Replica() {
     Turn turn(state_);
     turn->close(turn.lock());
   }
-  std::thread& committer = state_->committer;
-  if (committer.get_id() == std::this_thread::get_id()) {
-    committer.detach();  // A watcher on it destroys the replica: it ends by itself.
-  } else if (committer.joinable()) {
-    committer.join();
+  std::thread& keeper = state_->keeper;
+  if (keeper.get_id() == std::this_thread::get_id()) {
+    keeper.detach();  // A watcher on it destroys the replica: it ends by itself.
+  } else if (keeper.joinable()) {
+    keeper.join();
   }
 }
 
@@ -152,6 +158,24 @@ std::vector<Notice> Replica::notices() {
   const ReplicaState::Lock lock = Turn::acquire(*state_);
   const auto taken = std::exchange(state_->notices, {});
   return {taken.begin(), taken.end()};
+}
+
+FileHealth Replica::health() const {
+  const ReplicaState::Lock lock = Turn::acquire(*state_);
+  return state_->file ? state_->file->health() : FileHealth{};
+}
+
+Result<FileHealth> Replica::scrub() {
+  if (is_inside(*state_)) return tl::unexpected(inside_error());
+  for (bool begun = false;; begun = true) {
+    Turn turn(state_);
+    if (turn->closed) return failure(Errc::closed, "the replica was closed");
+    if (!turn->file) return failure(Errc::unsupported, "this replica isn't in a file");
+    if (!begun) turn->file->scrub_from_start();
+    const auto more = turn->scrub();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return turn->file->health();
+  }
 }
 
 Result<void> Replica::backup(const std::string& path) {

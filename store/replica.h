@@ -19,6 +19,7 @@
 
 #include "crdt/error.h"
 #include "crdt/export.h"
+#include "store/file_health.h"
 #include "store/keyspace.h"
 #include "store/record_store.h"
 #include "sync/engine.h"
@@ -56,6 +57,9 @@ struct ReplicaOptions {
   // for so long: update() returns at once, and flush() or durable() tells when
   // it is on disk. A commit comes earlier when much is waiting.
   std::chrono::milliseconds commit_window{0};
+  // A replica in a file reads all of it through in so much time while it is open, a little at a time,
+  // in search of damage: see health(). Zero: only when scrub() is called.
+  std::chrono::milliseconds scrub_period = std::chrono::hours(24);
   EngineOptions engine;         // `entropy` is drawn from the system when it is all zero.
   std::function<Time()> clock;  // The system's clocks when empty. Called under the lock.
   LogHook log;
@@ -95,6 +99,13 @@ class SYNCLINE_EXPORT Replica {
   // Notices (divergence, amnesia, drift...) since the last call, the last
   // `notices_max` of them. Also logged as they happen.
   std::vector<Notice> notices();
+
+  // How well the file keeps; empty if there is none. What is damaged is also logged as it is found.
+  FileHealth health() const;
+  // Reads the whole file through now, a little at a time while other threads go on. Leaves that are
+  // found damaged are quarantined; the answer is health() after it, which tells what was found.
+  // `unsupported` if the replica isn't in a file, `storage` if that can't be read.
+  Result<FileHealth> scrub();
 
   // Copies the store to a file that isn't there yet, consistently, while other
   // threads read and write; what was written before the call is in it. The copy has no

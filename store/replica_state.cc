@@ -103,6 +103,7 @@ Result<void> ReplicaState::pump(Commit commit) {
       gather();
     }
   }
+  tell_damage();
   if (engine->generation() != generation) {  // The engine failed to read.
     end_sessions(Error{Errc::storage, "the store failed: what wasn't on disk was undone"});
     generation = engine->generation();
@@ -197,26 +198,7 @@ std::optional<Error> ReplicaState::refusal() {
 void ReplicaState::gather() {
   if (commit_at) return;
   commit_at = std::chrono::steady_clock::now() + commit_window;
-  commit_wanted.notify_all();
-}
-
-void ReplicaState::commit_in_time(std::shared_ptr<ReplicaState> state) {
-  for (Lock lock(state->mutex); !state->closed;) {
-    if (!state->commit_at) {
-      state->commit_wanted.wait(lock);
-    } else if (std::chrono::steady_clock::now() < *state->commit_at) {
-      state->commit_wanted.wait_until(lock, *state->commit_at);
-    } else {
-      lock.unlock();
-      {
-        Turn turn(state);
-        // On error flush() tells, and the links.
-        if (!turn->closed) static_cast<void>(turn->pump(Commit::now));
-        turn->wake_all = true;
-      }
-      lock.lock();
-    }
-  }
+  keeper_wanted.notify_all();
 }
 
 void ReplicaState::take(Notice notice) {
@@ -259,7 +241,7 @@ void ReplicaState::close(Lock& lock) {
   end_sessions(why);
   close_store();
   closed = true;
-  commit_wanted.notify_all();
+  keeper_wanted.notify_all();
   for (auto& [name, slot] : slots) {
     slot.keyspace = nullptr;
     slot.problem = why;

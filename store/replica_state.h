@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "store/event.h"
+#include "store/file_health.h"
 #include "store/leaf_group.h"
 #include "store/replica.h"
 #include "wire/codec.h"
@@ -110,10 +111,13 @@ struct ReplicaState {
   // they grew since that was looked at.
   std::size_t logs_bytes_max = 0;
   std::size_t logs_grown = 0;
-  // When what is gathered is to be committed, if something is. A thread of its own waits for it.
-  std::optional<std::chrono::steady_clock::time_point> commit_at;
-  std::condition_variable commit_wanted;
-  std::thread committer;
+  // When what is gathered is to be committed, if something is, and when the next pages of the file
+  // are to be checked. A thread of its own waits for both.
+  std::optional<std::chrono::steady_clock::time_point> commit_at, scrub_at;
+  std::condition_variable keeper_wanted;
+  std::thread keeper;
+  std::chrono::milliseconds scrub_period{0};
+  FileHealth told_health;  // What the log was told of.
   std::unique_ptr<Engine> engine;  // Null once closed.
   std::map<std::string, KeyspaceSlot, std::less<>> slots;
   std::vector<std::shared_ptr<LinkState>> links;
@@ -153,8 +157,15 @@ struct ReplicaState {
   void bound_logs();
   // Why nothing can be written now, if so. Asks the store again from time to time.
   std::optional<Error> refusal();
-  // What `committer` does until all is closed: commits what was gathered.
-  static void commit_in_time(std::shared_ptr<ReplicaState> state);
+  // What `keeper` does until all is closed: commits what was gathered, checks the file.
+  static void keep_time(std::shared_ptr<ReplicaState> state);
+  // Checks the next pages of the file; false if those were the last.
+  Result<bool> scrub();
+  void scrub_later();
+  // The log and the engine hear what the store found damaged.
+  void tell_damage();
+  // A read found damage: what else there is shall be known soon.
+  void scrub_soon();
   // Ends a session, or all, for good.
   void end_session(LinkState& link, Error error);
   void end_sessions(const Error& error);
@@ -175,6 +186,7 @@ struct ReplicaState {
   void fail_commit(const Error& error);
   void note_log(const Record& record);
   void gather();
+  void do_what_is_due();
   void take(Notice notice);
   void queue_changes(std::vector<LeavesChanged> changes);
   void queue_change(const KeyspaceSlot& slot, std::shared_ptr<const TypedChange> change);

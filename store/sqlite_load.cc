@@ -17,7 +17,8 @@ Result<Head> SqliteStore::load() {
   if (auto done = set_page_cache(std::min(passing_through, options_.page_cache_bytes)); !done)
     return tl::unexpected(done.error());
   for (const auto load : {&SqliteStore::load_meta, &SqliteStore::load_keyspaces, &SqliteStore::load_actors,
-                          &SqliteStore::load_log, &SqliteStore::load_staged, &SqliteStore::load_tokens})
+                          &SqliteStore::load_quarantine, &SqliteStore::load_log, &SqliteStore::load_staged,
+                          &SqliteStore::load_tokens})
     if (auto done = (this->*load)(head); !done) return tl::unexpected(done.error());
   if (auto checked = check_pages(); !checked) return tl::unexpected(checked.error());
   if (auto done = set_page_cache(options_.page_cache_bytes); !done) return tl::unexpected(done.error());
@@ -34,6 +35,7 @@ Result<void> SqliteStore::load_meta(Head& head) {
     const std::string_view name = rows->bytes(0);
     if (name == "hlc") head.hlc = unsigned_of(rows->integer(1));
     if (name == "store") head.store_id = unsigned_of(rows->integer(1));
+    if (name == "scrubbed") scrubbed_ = rows->integer(1);
     if (name == "cluster") head.cluster = std::string(rows->bytes(1));
   }
   if (head.store_id != 0) return {};
@@ -121,6 +123,21 @@ Result<void> SqliteStore::load_actors(Head& head) {
       keyspace->version.push_back({static_cast<std::uint32_t>(keyspace->actors.size()), counter});
     keyspace->actors.push_back(actor);
     keyspaces_.find(keyspace->name)->second.actors.push_back(actor);
+  }
+}
+
+// One that fails its own checksum is found anew once its leaf is read.
+Result<void> SqliteStore::load_quarantine(Head& head) {
+  auto rows = connection_.prepare("SELECT keyspace, leaf, checksum FROM quarantine");
+  if (!rows) return tl::unexpected(rows.error());
+  for (;;) {
+    const auto row = rows->step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return {};
+    const auto id = rows->integer(0);
+    if (head_of(head, id) == nullptr || rows->integer(2) != record_checksum(rows->bytes(1), id)) continue;
+    const auto at = quarantine_.try_emplace({id, std::string(rows->bytes(1))}).first;
+    untold_.push_back(at->first);
   }
 }
 

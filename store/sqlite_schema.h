@@ -5,8 +5,20 @@ namespace syncline {
 
 // Read by file(1) and by people: "SLst".
 constexpr int store_application_id = 0x534c7374;
-// Grows with each change of the tables; store/sqlite_store.cc brings older ones up to it.
-constexpr int store_format = 1;
+// Grows with each change of the tables, or of what the engine writes into them.
+//   1  the first
+//   2  quarantine; rows of the log may share their change's stamp (sync/recent_log.h)
+constexpr int store_format = 2;
+
+// What brings an older store up to this format.
+constexpr const char* store_schema_since_1 = R"sql(
+CREATE TABLE quarantine (  -- leaves that fail their checksum, until they are written anew
+  keyspace INTEGER NOT NULL,
+  leaf BLOB NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (keyspace, leaf)
+) STRICT, WITHOUT ROWID;
+)sql";
 
 constexpr const char* store_schema = R"sql(
 CREATE TABLE meta (  -- facts about the whole store

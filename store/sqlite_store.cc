@@ -24,11 +24,19 @@ Error busy(const SqliteStoreOptions& options) {
 
 Result<void> make_tables(Connection& connection) {
   return connection.execute(
-      fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
-                  store_schema, store_application_id, store_format));
+      fmt::format("BEGIN IMMEDIATE; {} {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
+                  store_schema, store_schema_since_1, store_application_id, store_format));
 }
 
-// Makes the tables of a new file; refuses a file that isn't ours.
+Result<void> migrate(Connection& connection) {
+  auto done = connection.execute(
+      fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version={}; COMMIT", store_schema_since_1, store_format));
+  if (!done && sqlite3_get_autocommit(connection.get()) == 0)
+    static_cast<void>(connection.execute("ROLLBACK"));
+  return done;
+}
+
+// Makes the tables of a new file, brings older ones up to date; refuses a file that isn't ours.
 Result<void> check_format(Connection& connection, const std::string& path) {
   const auto id = connection.integer("PRAGMA application_id");
   const auto format = connection.integer("PRAGMA user_version");
@@ -40,7 +48,7 @@ Result<void> check_format(Connection& connection, const std::string& path) {
   if (*format > store_format)
     return failure(Errc::unsupported,
                    fmt::format("{} has format {}; this version reads up to {}", path, *format, store_format));
-  return {};
+  return *format == store_format ? Result<void>() : migrate(connection);
 }
 
 Result<void> set_up(Connection& connection, const SqliteStoreOptions& options) {
@@ -115,6 +123,8 @@ Result<void> SqliteStore::prepare() {
        "UPDATE keyspaces SET hlc = ?, writer = ?, leaves = ?, context = ?, state = ?, checksum = ?"
        " WHERE id = ?"},
       {&put_actor_, "INSERT OR REPLACE INTO actors VALUES (?, ?, ?, ?, ?)"},
+      {&put_quarantined_, "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)"},
+      {&release_, "DELETE FROM quarantine WHERE keyspace = ? AND leaf = ?"},
       {&append_log_, "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"},
       {&cut_log_, "DELETE FROM log WHERE number = ?"},
       {&append_staged_, "INSERT INTO staged (keyspace, chunk, checksum) VALUES (?, ?, ?)"},
@@ -155,6 +165,8 @@ Result<void> SqliteStore::close() {
   if (auto ended = end_reading(); !ended) return ended;
   if (options_.relaxed)
     if (auto done = connection_.execute("PRAGMA synchronous=FULL"); !done) return done;
+  if (pages_checked_ > 0)
+    if (auto done = put_meta_.bind(Text{"scrubbed"}, scrubbed_).run(); !done) return done;
   if (side_file_ && seals_) {
     std::uint64_t drawn = 0;
     if (getentropy(&drawn, sizeof drawn) != 0)
@@ -173,7 +185,9 @@ Result<void> SqliteStore::transact(absl::FunctionRef<Result<void>()> write) {
   if (done) done = begin_.bind().run();
   if (done) done = write();
   if (done) done = check_pages();
+  if (done) done = save_quarantine();
   if (done) done = commit_.bind().run();
+  if (done) unsaved_.clear();
   if (!done && sqlite3_get_autocommit(connection_.get()) == 0)
     static_cast<void>(connection_.execute("ROLLBACK"));
   return done;

@@ -3,8 +3,10 @@
 // One connection, which locks the file for itself; write-ahead log, own
 // checkpoints, no memory mapping. Each record is one transaction. Records of
 // their own (leaves, log entries, heads) carry checksums made here, and pages
-// do; what fails its own is `damaged`, never absent. A store that met a damaged
-// page shows the records that are whole and writes nothing more. docs/protocol.md has every table.
+// do; what fails its own is `damaged`, never absent. A leaf that fails is kept in
+// quarantine until it is written anew, and all else goes on. A store that met a page
+// of which it can't know what it held shows the records that are whole and
+// writes nothing more. docs/protocol.md has every table.
 //
 // Internal to store/. Called under the replica's lock.
 #pragma once
@@ -15,11 +17,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "store/checked_files.h"
+#include "store/file_health.h"
 #include "store/leaf_cache.h"
 #include "store/record_store.h"
 #include "store/side_file.h"
@@ -57,6 +61,18 @@ class SqliteStore final : public RecordStore {
   Result<void> scan(std::string_view keyspace, std::string_view from,
                     absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) override;
 
+  // Leaves that can't be read, in order.
+  std::vector<QuarantinedLeaf> quarantined() const;
+  // Those that came since this was asked last. They are on disk from then on, if it takes them.
+  std::vector<QuarantinedLeaf> take_quarantined();
+  // Reads so many pages of the file and the leaves on them, from where the last
+  // call ended, the one before a reopening included; false at the end of the
+  // file. Errors: `storage`. Damage is no error, health() tells.
+  Result<bool> scrub(std::size_t pages);
+  void scrub_from_start() { scrubbed_ = 0; }
+  FileHealth health() const;
+  FileHealth counts() const;  // The same without the pages of the file and the leaves. O(1).
+
  private:
   // What of a keyspace is kept in memory to write its next record.
   struct Known {
@@ -66,10 +82,25 @@ class SqliteStore final : public RecordStore {
   };
   using Keyspaces = std::map<std::string, Known, std::less<>>;
 
+  // Keys between those of the neighbours of a damaged leaf whose own key may be damaged, too.
+  using Place = std::pair<std::int64_t, std::string>;  // Id of a keyspace, leaf.
+  struct Gap {
+    std::optional<Place> above, below;
+    std::set<Place> absent;  // Of them, those that a peer told to be none.
+  };
+
   friend class SqliteBackup;
   SqliteStore(SqliteStoreOptions options, std::unique_ptr<CheckedFiles> files, Connection connection);
 
-  Result<void> check_pages() const;
+  Result<void> check_pages();
+  Result<void> judge(const CheckedFiles::Suspect& suspect);
+  Result<std::optional<bool>> is_whole(const Place& place);
+  Result<Gap> gap_around(const Place& place);
+  bool may_be_damaged(const Place& place) const;
+  bool is_told(const Place& place) const;
+  QuarantinedLeaf describe(const std::string& keyspace, const std::string& leaf) const;
+  Result<void> quarantine(Place place, std::optional<Gap> gap);
+  Result<void> save_quarantine();
   Result<void> set_page_cache(std::size_t bytes);
   static int count_log_pages(void* store, sqlite3* db, const char* schema, int pages);
   Result<void> prepare();
@@ -78,6 +109,7 @@ class SqliteStore final : public RecordStore {
   Result<void> load_keyspaces(Head& head);
   Result<void> forget_writers(const std::vector<std::pair<std::int64_t, std::int64_t>>& heads);
   Result<void> load_actors(Head& head);
+  Result<void> load_quarantine(Head& head);
   Result<void> load_log(Head& head);
   Result<void> load_staged(Head& head);
   Result<void> load_tokens(Head& head);
@@ -100,6 +132,12 @@ class SqliteStore final : public RecordStore {
   bool make_room();
   void stop(const Error& error);
   void checkpoint_if_due();
+  Result<void> scrub_page(std::int64_t number);
+  Result<void> scrub_leaves(const std::string& page);
+  Result<void> scrub_damaged(std::int64_t number, std::string& page);
+  Result<bool> is_free(std::int64_t number) const;
+  Result<bool> write_again(const Place& place);
+  sqlite3_file* file() const;
   Result<void> checkpoint(int mode);
 
   SqliteStoreOptions options_;
@@ -107,9 +145,16 @@ class SqliteStore final : public RecordStore {
   std::unique_ptr<CheckedFiles> files_;
   Connection connection_;
   Statement begin_, begin_reading_, commit_, put_meta_, put_leaf_, erase_leaf_, find_leaf_, put_keyspace_,
-      update_keyspace_, put_actor_, append_log_, cut_log_, append_staged_, clear_staged_, append_token_,
-      cut_tokens_;
+      update_keyspace_, put_actor_, put_quarantined_, release_, append_log_, cut_log_, append_staged_,
+      clear_staged_, append_token_, cut_tokens_;
   Keyspaces keyspaces_;
+  std::map<Place, std::optional<Gap>> quarantine_;
+  std::vector<Place> unsaved_;  // Of them, not on disk yet.
+  std::vector<Place> untold_;   // Of them, not taken yet.
+  std::uint64_t mended_leaves_ = 0;
+  std::int64_t scrubbed_ = 0;  // The page that was checked last.
+  std::uint64_t pages_checked_ = 0;
+  std::uint64_t scrubs_ = 0;
   std::int64_t next_keyspace_ = 1;
   std::int64_t next_log_ = 1;
   std::int64_t next_token_ = 1;

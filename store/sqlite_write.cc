@@ -35,12 +35,21 @@ Result<void> SqliteStore::write(const Record& record) {
 void SqliteStore::note(const Record& record) {
   for (const KeyspaceRecord& part : record.keyspaces) {
     if (part.dropped) {
-      if (const auto known = keyspaces_.find(part.name); known != keyspaces_.end()) keyspaces_.erase(known);
+      if (const auto known = keyspaces_.find(part.name); known != keyspaces_.end()) {
+        std::erase_if(quarantine_, [&](const auto& one) { return one.first.first == known->second.id; });
+        keyspaces_.erase(known);
+      }
       continue;
     }
     Known& known = keyspaces_[part.name];
     if (known.id == 0) known.id = next_keyspace_++;
-    for (const auto& [leaf, value] : part.leaves) leaves_.update(known.id, leaf, value);
+    for (const auto& [leaf, value] : part.leaves) {
+      leaves_.update(known.id, leaf, value);
+      mended_leaves_ += quarantine_.erase({known.id, leaf});
+      if (value.empty())
+        for (auto& [place, gap] : quarantine_)
+          if (gap) gap->absent.emplace(known.id, leaf);
+    }
     known.actors.insert(known.actors.end(), part.actors.begin(), part.actors.end());
     known.log.erase(known.log.begin(), known.log.begin() + static_cast<std::ptrdiff_t>(part.log_cut.size()));
     for (std::size_t i = 0; i < part.log.size(); ++i) known.log.push_back(next_log_++);
@@ -81,6 +90,7 @@ Result<void> SqliteStore::write_leaves(std::int64_t id, const KeyspaceRecord& pa
     const std::string_view dots = value;
     auto done = value.empty() ? erase_leaf_.bind(id, key).run()
                               : put_leaf_.bind(id, key, dots, leaf_checksum(id, key, dots)).run();
+    if (done && quarantine_.contains({id, leaf})) done = release_.bind(id, key).run();
     if (!done) return done;
   }
   return {};
@@ -146,7 +156,7 @@ Result<void> SqliteStore::write_tokens(const std::vector<TokenRecord>& tokens) {
 Result<void> SqliteStore::drop(std::string_view name, std::int64_t id, std::uint64_t hlc) {
   // With the keyspace its timestamp goes: our clock shall not fall back for that.
   if (auto done = put_meta_.bind(Text{"hlc"}, signed_of(hlc)).run(); !done) return done;
-  for (const char* table : {"leaves", "actors", "log", "staged"})
+  for (const char* table : {"leaves", "quarantine", "actors", "log", "staged"})
     if (auto done = connection_.execute(fmt::format("DELETE FROM {} WHERE keyspace = {}", table, id)); !done)
       return done;
   auto forget = connection_.prepare("DELETE FROM tokens WHERE keyspace = ?");

@@ -28,11 +28,6 @@ class CountWaiting {
   const KeyspaceState& keyspace_;
 };
 
-std::string describe_leaf(std::string_view leaf) {
-  const auto parsed = parse_leaf_key(leaf);
-  return parsed ? fmt::format("a leaf under key \"{}\"", parsed->key) : std::string("a leaf");
-}
-
 bool is_keyspace_name(std::string_view name) { return !name.empty() && name.size() <= 1024; }
 
 Version to_version(const KeyspaceState& keyspace, const Counters& counters) {

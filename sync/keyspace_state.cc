@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::size_t epoch_bytes = sizeof(std::uint64_t);
 
-tl::unexpected<Error> lost_leaf() {
-  return failure(Errc::damaged, "a leaf whose record was lost waits for a peer that has it");
+tl::unexpected<Error> lost_leaf(std::string_view leaf) {
+  return failure(Errc::damaged,
+                 describe_leaf(leaf) + ", whose record was lost, waits for a peer that has it");
 }
 
 std::uint64_t overlay_epoch(std::string_view entry) {
@@ -108,13 +109,13 @@ Result<void> KeyspaceState::restore_log(std::vector<LogRecord>& records) {
 // A store that reported a failed commit and kept it all the same holds leaves of actors that were undone.
 Result<std::optional<std::string_view>> KeyspaceState::find_stored(std::string_view leaf) const {
   if (unpersisted_emptyings_ > 0) return std::nullopt;
-  if (lost_.is_unreadable(leaf)) return lost_leaf();
+  if (lost_.is_unreadable(leaf)) return lost_leaf(leaf);
   const auto found = source_->find(name, leaf);
   const bool sound =
       found ? !*found || is_leaf_value(**found, actors.size()) : found.error().code != Errc::damaged;
   if (sound) return found;
   note_lost(leaf);
-  return lost_leaf();
+  return lost_leaf(leaf);
 }
 
 Result<void> KeyspaceState::scan_stored(
@@ -124,20 +125,21 @@ Result<void> KeyspaceState::scan_stored(
   const auto gap = lost == Lost::left_out       ? std::nullopt
                    : lost == Lost::waiting_fail ? lost_.first_waiting(from)
                                                 : lost_.first_unreadable(from);
-  bool whole = true;
+  std::optional<std::string> unsound;
   bool going = true;
   auto scanned = source_->scan(name, from, [&](std::string_view leaf, std::string_view value) {
-    if (gap && *gap < leaf) return whole = false;
+    if (gap && *gap < leaf) return false;
     if (!lost_.empty() && lost_.is_unreadable(leaf)) return true;
     if (!is_leaf_value(value, actors.size())) {
       note_lost(leaf);
-      return whole = lost == Lost::left_out;
+      if (lost != Lost::left_out) unsound = leaf;
+      return !unsound;
     }
     return going = visit(leaf, value);
   });
   if (!scanned) return scanned;
-  if (!whole || (gap && going)) return lost_leaf();
-  return {};
+  if (unsound) return lost_leaf(*unsound);
+  return gap && going ? lost_leaf(*gap) : Result<void>();
 }
 
 Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view leaf) const {
@@ -147,7 +149,7 @@ Result<std::optional<std::string_view>> KeyspaceState::find(std::string_view lea
 
 Result<std::optional<std::string_view>> KeyspaceState::find_any(std::string_view leaf) const {
   const auto entry = table_.find(leaf);
-  if (in_memory() && lost_.waits(leaf)) return lost_leaf();
+  if (in_memory() && lost_.waits(leaf)) return lost_leaf(leaf);
   if (in_memory()) return entry;
   if (entry) return overlay_value(*entry);
   return find_stored(leaf);
@@ -155,7 +157,7 @@ Result<std::optional<std::string_view>> KeyspaceState::find_any(std::string_view
 
 Result<KnownLeaf> KeyspaceState::find_known(std::string_view leaf) const {
   if (in_memory()) {
-    if (lost_.waits(leaf)) return lost_leaf();
+    if (lost_.waits(leaf)) return lost_leaf(leaf);
     const LeafTable::Position position = table_.find_position(leaf);
     return KnownLeaf{table_.value(position).value_or(std::string_view()), position};
   }
@@ -177,10 +179,10 @@ Result<void> KeyspaceState::scan_all(
   if (in_memory()) {
     const auto gap = lost == Lost::left_out ? std::nullopt : lost_.first_waiting(from);
     for (; overlay.valid(); overlay.next()) {
-      if (gap && *gap < overlay.key()) return lost_leaf();
+      if (gap && *gap < overlay.key()) return lost_leaf(*gap);
       if (!visit(overlay.key(), overlay.value())) return {};
     }
-    return gap ? Result<void>(lost_leaf()) : Result<void>();
+    return gap ? lost_leaf(*gap) : Result<void>();
   }
   bool going = true;
   const auto visit_overlay = [&] {

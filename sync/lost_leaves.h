@@ -11,6 +11,9 @@
 
 namespace syncline {
 
+// `a leaf under key "..."`, for people.
+std::string describe_leaf(std::string_view leaf);
+
 // A lost leaf is neither there nor absent: nothing is known of it but its key.
 // It stays lost on disk until the record that mends it is persisted.
 class LostLeaves {

@@ -7,11 +7,18 @@
 // Everything else in the pass is merged as ever.
 #include <algorithm>
 
+#include "crdt/leaf_key.h"
+#include "fmt/format.h"
 #include "sync/digest.h"
 #include "sync/keyspace_state.h"
 #include "sync/merging.h"
 
 namespace syncline {
+
+std::string describe_leaf(std::string_view leaf) {
+  const auto parsed = parse_leaf_key(leaf);
+  return parsed ? fmt::format("a leaf under key \"{}\"", parsed->key) : std::string("a leaf");
+}
 
 bool KeyspaceState::lose(std::string_view leaf) {
   if (!note_lost(leaf)) return false;

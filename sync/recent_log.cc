@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint8_t has_payload_bit = 1;
 constexpr std::uint8_t has_stamp_bit = 2;
-constexpr std::uint8_t row_flags_max = has_payload_bit | has_stamp_bit;
+constexpr std::uint8_t stamped_by_change_bit =
+    4;  // Its stamp is the change's: the usual case takes no bytes.
 
 std::size_t memory_of(const LogEntry& entry) { return sizeof entry + entry.bytes.capacity() + 24; }
 
@@ -40,17 +41,21 @@ void append_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-void append_row(std::string& out, const RowView& row) {
+std::uint8_t flags_of(const RowView& row, std::uint64_t hlc) {
+  const std::uint8_t stamp = row.stamp == 0 ? 0 : row.stamp == hlc ? stamped_by_change_bit : has_stamp_bit;
+  return static_cast<std::uint8_t>(stamp | (row.has_payload ? has_payload_bit : 0));
+}
+
+void append_row(std::string& out, const RowView& row, std::uint64_t hlc) {
   append_text(out, row.leaf);
   put_varint(out, row.removed.size());
   for (const IndexedDot& dot : row.removed) {
     put_varint(out, dot.actor);
     put_varint(out, dot.counter);
   }
-  const std::uint8_t flags = static_cast<std::uint8_t>((row.has_payload ? has_payload_bit : 0) |
-                                                       (row.stamp != 0 ? has_stamp_bit : 0));
+  const std::uint8_t flags = flags_of(row, hlc);
   out.push_back(static_cast<char>(flags));
-  if (row.stamp != 0) put_varint(out, row.stamp);
+  if ((flags & has_stamp_bit) != 0) put_varint(out, row.stamp);
   if (row.has_payload) append_text(out, row.payload);
 }
 
@@ -61,8 +66,8 @@ void skip_dots(TrustedReader& in) {
   }
 }
 
-// Reads a row but for its removed dots, which `dots` takes.
-RowView take_row(TrustedReader& in, std::vector<IndexedDot>* dots) {
+// Reads a row of a change but for its removed dots, which `dots` takes.
+RowView take_row(TrustedReader& in, std::uint64_t hlc, std::vector<IndexedDot>* dots) {
   RowView row;
   row.leaf = in.text();
   if (dots == nullptr) {
@@ -75,6 +80,7 @@ RowView take_row(TrustedReader& in, std::vector<IndexedDot>* dots) {
   }
   const std::uint64_t flags = in.varint();
   if ((flags & has_stamp_bit) != 0) row.stamp = in.varint();
+  if ((flags & stamped_by_change_bit) != 0) row.stamp = hlc;
   row.has_payload = (flags & has_payload_bit) != 0;
   if (row.has_payload) row.payload = in.text();
   return row;
@@ -112,7 +118,8 @@ class StoredReader {
   bool row() {
     if (!leaf() || !dots()) return false;
     const auto flags = in_.varint();
-    if (!flags || *flags > row_flags_max) return false;
+    constexpr std::uint64_t both = has_stamp_bit | stamped_by_change_bit;
+    if (!flags || *flags > (both | has_payload_bit) || (*flags & both) == both) return false;
     if ((*flags & has_stamp_bit) != 0 && !in_.varint()) return false;
     if ((*flags & has_payload_bit) == 0) return true;
     const auto size = in_.varint();
@@ -174,7 +181,7 @@ LogEntry make_log_entry(const ChangeView& change, std::uint64_t hash, bool own) 
     put_varint(entry.bytes, dot.actor);
     put_varint(entry.bytes, dot.counter);
   }
-  for (const RowView& row : change.rows) append_row(entry.bytes, row);
+  for (const RowView& row : change.rows) append_row(entry.bytes, row, change.hlc);
   return entry;
 }
 
@@ -217,7 +224,7 @@ void ChangeReader::collect(const LogEntry& entry, ChangeView& change, std::vecto
   extent.removed.reserve(entry.count + std::size_t{1});
   while (!in.done()) {
     extent.removed.push_back(dots_.size());
-    rows_.push_back(take_row(in, &dots_));
+    rows_.push_back(take_row(in, change.hlc, &dots_));
   }
   extent.removed.push_back(dots_.size());
   extent.row_count = rows_.size() - extent.rows;
@@ -286,12 +293,10 @@ void RecentLog::for_each_name(std::uint32_t actor, std::uint64_t first, std::uin
   for (; it != numbers.end() && (*this)[*it].first <= last; ++it) {
     const LogEntry& entry = (*this)[*it];
     TrustedReader in(entry.bytes);
-    if (entry.whole) {
-      in.varint();
-      skip_dots(in);
-    }
+    const std::uint64_t hlc = entry.whole ? in.varint() : 0;
+    if (entry.whole) skip_dots(in);
     for (std::uint64_t counter = entry.first; counter <= std::min(entry.last(), last); ++counter) {
-      const std::string_view leaf = entry.whole ? take_row(in, nullptr).leaf : in.text();
+      const std::string_view leaf = entry.whole ? take_row(in, hlc, nullptr).leaf : in.text();
       if (counter >= first) fn(counter, leaf);
     }
   }

@@ -404,8 +404,12 @@ TEST_F(DiskFaults, RotInAnyPageIsAnErrorAndNeverAnotherAnswer_R_DUR_6) {
         if (flip == 0) {
           std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), page, '\0');
         } else {
-          // Half of them in a page's head, which is small and says what is where.
-          bytes[at + (flip % 2 == 0 ? place : place % 100)] ^= static_cast<char>(1U << random.below(8));
+          // Half of them in a page's head, which is small and says what is where. One bit, which is
+          // put right, or several bytes, which aren't.
+          const std::size_t from = at + std::min(flip % 2 == 0 ? place : place % 100, page - 8);
+          bytes[from] ^= static_cast<char>(1U << random.below(8));
+          for (std::size_t i = 1; flip % 4 < 2 && i < 8; ++i)
+            bytes[from + i] = static_cast<char>(random.next());
         }
         disk.set(rotten);
         ++runs;

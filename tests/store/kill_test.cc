@@ -187,6 +187,40 @@ TEST_F(KillTest, WhatWasAcknowledgedIsThereAndNoDotIsUsedTwice_R_DUR_1_R_ID_1) {
   }
 }
 
+TEST_F(KillTest, TwoProcessesThatWantOneStoreTakeTurns_R_DUR_7) {
+  // Opens, writes one and closes, until so many are written; who comes second tries again.
+  const auto work = [&](int pipe, std::uint64_t number) {
+    for (std::uint64_t turn = 1; turn <= 40;) {
+      auto opened =
+          Replica::open({.path = path, .engine = {.entropy = {number, turn, 3, 4}}, .clock = clock.reader()});
+      if (!opened && opened.error().code != Errc::storage) return 2;
+      if (!opened) continue;
+      Keyspace shop = opened->keyspace("shop");
+      const auto value = static_cast<std::int64_t>(number * 1'000 + turn++);
+      const auto written = shop.update([&](auto& tx) {
+        tx.set("s").insert(value);
+        tx.counter("c").add(1);
+      });
+      if (!written) return 1;
+      const Acknowledged told{value, *shop.actor(), shop.version().counter(*shop.actor())};
+      if (::write(pipe, &told, sizeof told) != sizeof told) return 1;
+    }
+    return 0;
+  };
+  Child one([&](int pipe) { return work(pipe, 1); });
+  Child other([&](int pipe) { return work(pipe, 2); });
+  Child third([&](int pipe) { return work(pipe, 3); });
+  Acknowledged told;
+  for (int i = 0; i < 5 && third.read(told); ++i) learn(told);
+  third.end(SIGKILL);  // Perhaps while it has the store.
+  for (const Child* child : {&one, &other, &third})
+    while (child->read(told)) learn(told);
+  EXPECT_EQ(one.wait(), 0);
+  EXPECT_EQ(other.wait(), 0);
+  EXPECT_GE(acknowledged.size(), 85U);
+  check(4);
+}
+
 TEST_F(KillTest, AStoppedProcessKeepsItsStoreAndGoesOn_R_DUR_7) {
   Child child([&](int pipe) { return write(pipe, 1, 1, -1); });
   Acknowledged told;
