@@ -1,9 +1,9 @@
 // The rules of registers that don't choose: multi-value, greatest and least.
 //
-// Each is one leaf, whose payloads are values' canonical bytes. A write removes
-// the dots it saw, so concurrent writes stay side by side until somebody who
-// sees them writes; what differs is what is read of them (the MVReg, MaxReg and
-// MinReg of Almeida, Shoker, Baquero, "Delta State Replicated Data Types", 2018).
+// Each is one leaf, whose payloads are values' canonical bytes, stamped with when they were written. A write
+// removes the dots it saw, so concurrent writes stay side by side until somebody who sees them writes; what
+// differs is what is read of them (the MVReg, MaxReg and MinReg of Almeida, Shoker, Baquero, "Delta State
+// Replicated Data Types", 2018).
 #pragma once
 
 #include <algorithm>
@@ -59,7 +59,8 @@ bool mv_set(A& access, Type type, Place place, const Value& value) {
       better = better && (type == Type::max_register ? order > 0 : order < 0);
     });
   }
-  if (better) access.put(slot, 0, std::string_view(bytes));
+  // The stamp decides nothing: it tells later when this was written.
+  if (better) access.put(slot, access.hlc(), std::string_view(bytes));
   return better;
 }
 

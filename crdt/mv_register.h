@@ -85,7 +85,7 @@ class BasicMvRegister : public Standalone<Derived> {
   }
 
   static bool dot_is_valid(std::string_view element, const LiveDot& live) {
-    return element.empty() && live.payload.stamp == 0 && from_value_bytes<T>(live.payload.bytes).has_value();
+    return element.empty() && from_value_bytes<T>(live.payload.bytes).has_value();
   }
 };
 
