@@ -1,7 +1,9 @@
 // A counter that never passes zero: BoundedCounter.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,6 +12,12 @@
 #include "crdt/standalone.h"
 
 namespace syncline {
+
+// A home with a replica around it that can ask its peers: a keyspace.
+template <class Home>
+concept AskingHome = requires(const Home& home, std::string_view request) {
+  home.ask(Type::bounded_counter, request);
+};
 
 // Reads a bounded counter. O(actors and pairs that gave) each.
 template <class Home>
@@ -30,6 +38,33 @@ class BasicBoundedView {
   // Who holds rights, by actor. What a lost actor holds is stranded until an operator's take_over().
   typename Home::template Answer<std::vector<Holding>> holdings() const {
     return home_.look([](auto& reader, Place place) { return bounded_holdings(reader, place); });
+  }
+
+  // How much can be spent here: 0 before this replica's first write.
+  Result<std::int64_t> available() const requires AskingHome<Home> {
+    return home_.look([](auto& reader, Place place) {
+      const auto self = reader.self();
+      return self ? bounded_available(reader, place, *self) : 0;
+    });
+  }
+  // Asks the linked peers for rights, so that `amount` can be spent here. Returns at once; what they
+  // give comes as changes of theirs. Each that holds rights gives at most what this replica lacks as
+  // seen there, and what its ReplicaOptions::give_rights says; several may give at once, so more may come.
+  // What peers that aren't linked hold isn't asked for: ask again when others are. Errors: `no_peer` if
+  // nobody who has the keyspace is linked, or none takes it just now; `invalid_argument` below zero;
+  // `storage`, `disk_full` while this store takes nothing.
+  Result<void> request(std::int64_t amount) const requires AskingHome<Home> {
+    if (amount < 0) return failure(Errc::invalid_argument, "request: an amount below zero");
+    return home_.ask(Type::bounded_counter, bounded_request(amount));
+  }
+  // Waits until `amount` can be spent here; `timeout` if that doesn't come. Not for a thread that carries
+  // frames, or calls watchers.
+  Result<void> wait_for_rights(std::int64_t amount,
+                               std::chrono::milliseconds timeout) const requires AskingHome<Home> {
+    return home_.wait(timeout, [amount](auto& reader, Place place) {
+      const auto self = reader.self();
+      return amount <= 0 || (self && bounded_available(reader, place, *self) >= amount);
+    });
   }
 
  protected:
@@ -92,6 +127,14 @@ class BoundedCounter : public Standalone<BoundedCounter> {
   }
   [[nodiscard]] Result<BoundedCounter> give(const ActorId& actor, const ActorId& to, std::int64_t by) {
     return try_mutate(actor, 0, [&](LeafEdit& edit) { bounded_give(edit, {}, to, by); });
+  }
+  // Answers a request (bounded_request()) of `asker` with rule(lacking, held) rights; see bounded_answer().
+  template <class Rule>
+  [[nodiscard]] Result<BoundedCounter> answer(const ActorId& actor, const ActorId& asker,
+                                              std::string_view request, Rule&& rule) {
+    return try_mutate(actor, 0, [&](LeafEdit& edit) {
+      bounded_answer(edit, {}, asker, request, std::forward<Rule>(rule));
+    });
   }
   BoundedCounter take_over(const ActorId& actor, const ActorId& lost) {
     return mutate(actor, 0, [&](LeafEdit& edit) { bounded_take_over(edit, {}, lost); });

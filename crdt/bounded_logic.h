@@ -273,6 +273,44 @@ bool bounded_give(A& access, Place place, const ActorId& to, std::int64_t by) {
   return true;
 }
 
+// --- Rights on request ---
+//
+// A replica that wants to be able to spend `amount` asks those that hold rights; each gives by an
+// ordinary change of its own. So an answer is as safe as any gift, whoever asks, however often and late.
+
+// What a request says.
+inline std::string bounded_request(std::int64_t amount) {
+  std::string bytes;
+  put_varint(bytes, static_cast<std::uint64_t>(amount));
+  return bytes;
+}
+
+// How much to give to a peer that asks if nobody says otherwise: half of what is held, rounded up, so that
+// the last can be had, too.
+constexpr std::int64_t rights_to_give(std::int64_t lacking, std::int64_t held) {
+  return std::min(lacking, held / 2 + held % 2);
+}
+
+// Answers a request of `asker`: hands it rule(lacking, held) rights, at most what it lacks as seen
+// here, at most what the writing actor holds. Returns how many. What is no request is passed over.
+template <LeafAccess A, class Rule>
+std::int64_t bounded_answer(A& access, Place place, const ActorId& asker, std::string_view request,
+                            Rule&& rule) {
+  ByteReader in(request);
+  const auto amount = in.varint();
+  if (!amount || in.left() != 0 || asker == access.self()) return 0;
+  const auto reading = bounded::read(access, place);
+  const auto held_by = [&](const ActorId& actor) {
+    const auto held = reading.held.find(actor);
+    return held == reading.held.end() ? bounded::Wide{0} : std::max(held->second, bounded::Wide{0});
+  };
+  const std::int64_t lacking = bounded::clamp(bounded::Wide{*amount} - held_by(asker));
+  const std::int64_t held = bounded::clamp(held_by(access.self()));
+  if (lacking <= 0 || held <= 0) return 0;
+  const std::int64_t given = std::clamp<std::int64_t>(rule(lacking, held), 0, std::min(lacking, held));
+  return bounded_give(access, place, asker, given) ? given : 0;
+}
+
 // Takes over all rights that `lost` holds as seen here; returns how many. Right only if
 // that actor will never write again, and all that it ever wrote is here: else the bound is passed.
 template <LeafAccess A>

@@ -2,6 +2,7 @@
 // held in std::string and read through std::string_view.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,16 +10,23 @@
 
 namespace syncline {
 
-// LEB128: seven bits a byte, low bits first, at most ten bytes.
-inline void put_varint(std::string& out, std::uint64_t value) {
-  char buffer[10];
+// LEB128: seven bits a byte, low bits first.
+inline constexpr std::size_t varint_bytes_max = 10;
+
+// Writes at most `varint_bytes_max` bytes there; how many.
+inline std::size_t write_varint(char* to, std::uint64_t value) {
   std::size_t size = 0;
   while (value >= 0x80) {
-    buffer[size++] = static_cast<char>(value | 0x80);
+    to[size++] = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  buffer[size++] = static_cast<char>(value);
-  out.append(buffer, size);
+  to[size++] = static_cast<char>(value);
+  return size;
+}
+
+inline void put_varint(std::string& out, std::uint64_t value) {
+  char buffer[varint_bytes_max];
+  out.append(buffer, write_varint(buffer, value));
 }
 
 // Small numbers of either sign become small numbers: 0, -1, 1, -2... as 0, 1, 2, 3...

@@ -45,6 +45,8 @@ const char* name(Errc code) noexcept {
       return "disk_full";
     case Errc::joining:
       return "joining";
+    case Errc::no_peer:
+      return "no_peer";
   }
   return "unknown";
 }

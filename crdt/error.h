@@ -31,6 +31,7 @@ enum class Errc {
   closed,            // The object was closed or stopped. Nothing changed.
   disk_full,         // No room for the commit, which was undone. Reads go on; make room and write again.
   joining,           // The keyspace takes in a peer's whole state and isn't complete. Nothing changed; wait.
+  no_peer,           // Nobody is linked who could be asked. Nothing changed; try again when somebody is.
 };
 
 // The code's name, as it stands in this file.

@@ -207,6 +207,18 @@ Result<void> Keyspace::wait(std::chrono::milliseconds timeout,
   return outcome;
 }
 
+Result<void> Keyspace::wait_until(absl::FunctionRef<bool(Reader&)> enough,
+                                  std::chrono::milliseconds timeout) const {
+  return wait(timeout, [&](const KeyspaceState* keyspace) -> std::optional<Error> {
+    Reader reader(*state_->engine, *keyspace);
+    const Inside inside(*state_);
+    const bool done = enough(reader);
+    if (reader.error()) return reader.error();
+    if (done) return std::nullopt;
+    return Error{Errc::timeout, "it didn't come about in time"};
+  });
+}
+
 Result<std::vector<std::string>> Keyspace::changes_since(const Version& version) const {
   auto answer = look([&](Reader&) { return state_->engine->touched_since(*slot_->keyspace, version); });
   if (!answer) return tl::unexpected(std::move(answer.error()));

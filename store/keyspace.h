@@ -40,7 +40,7 @@ struct LiveWrite {
   Type type{};                    // The object's.
   std::string element;            // As in Event; of a counter its part, named by the actor.
   Dot dot;                        // The actor that wrote, and its which row.
-  // When, by the writer's clock: while the log has the change; of LwwRegisters and fields afterwards, too (a
+  // When, by the writer's clock: while the log has the change; of registers and fields afterwards, too (a
   // write with a timestamp of the caller's then tells that).
   std::optional<std::chrono::milliseconds> time;
 };
@@ -122,6 +122,14 @@ class SYNCLINE_EXPORT Keyspace {
   // come (by the system's steady clock, whatever ReplicaOptions::clock says). Not
   // for the thread that is to bring it, such as a watcher that a transport's thread runs.
   Result<void> wait_for(const Version& version, std::chrono::milliseconds timeout) const;
+  // Waits until `enough` says so of what is read here: it is asked now and after each commit, one moment a
+  // time. The same.
+  Result<void> wait_until(absl::FunctionRef<bool(Reader&)> enough, std::chrono::milliseconds timeout) const;
+  // Asks the linked peers that have the keyspace for a change that only they can make: for types that have
+  // a use for it, such as BoundedCounter. `leaf` is the object's leaf key with an empty element; `request` is
+  // the type's own, at most 64 bytes. Returns at once, and nothing tells whether it arrived. For errors see
+  // BasicBoundedView::request().
+  Result<void> ask(std::string_view leaf, std::string_view request) const;
   // The keys touched since `version`, sorted, removals included. Where the log
   // doesn't reach back so far, `version_too_old`: iterate anew.
   Result<std::vector<std::string>> changes_since(const Version& version) const;
@@ -182,6 +190,15 @@ class KeyspaceHome {
       if (!read) return tl::unexpected<Error>(read.error());
       return std::move(*answer);
     }
+  }
+  // Asks peers about the object of that type here; see Keyspace::ask().
+  Result<void> ask(Type type, std::string_view request) const {
+    return keyspace_.ask(leaf_key(Place::at(path_), type, {}), request);
+  }
+  // Waits until fn(Reader&, Place) is true; see Keyspace::wait_until().
+  template <class Fn>
+  Result<void> wait(std::chrono::milliseconds timeout, Fn&& fn) const {
+    return keyspace_.wait_until([&](Reader& reader) { return fn(reader, Place::at(path_)); }, timeout);
   }
   KeyspaceHome below(Type map, std::string_view name) const {
     return {keyspace_, Place::at(child_path(Place::at(path_), map, name))};

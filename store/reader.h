@@ -50,6 +50,9 @@ class Reader {
     if (!scanned) fail(std::move(scanned.error()));
   }
 
+  // The actor that this replica writes under here; nothing before its first write.
+  std::optional<ActorId> self() const { return engine_.own_actor(keyspace_); }
+
   // The first failure of the disk. What was read since is not to be used.
   const std::optional<Error>& error() const { return error_; }
 

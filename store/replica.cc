@@ -59,6 +59,7 @@ Result<Replica> Replica::open(ReplicaOptions options) {
   state->clock = options.clock ? std::move(options.clock) : system_time;
   state->log = std::move(options.log);
   state->events_max = options.events_max;
+  state->give_rights = std::move(options.give_rights);
   if (!options.path.empty()) {
     const std::size_t sixteenth = options.memory_bytes / 16;  // The last one is for malloc's waste.
     state->logs_bytes_max = 4 * sixteenth;

@@ -22,6 +22,7 @@
 #include "store/file_health.h"
 #include "store/keyspace.h"
 #include "store/record_store.h"
+#include "store/rights.h"
 #include "sync/engine.h"
 #include "sync/session.h"
 #include "sync/time.h"
@@ -60,6 +61,12 @@ struct ReplicaOptions {
   // A replica in a file reads all of it through in so much time while it is open, a little at a time,
   // in search of damage: see health(). Zero: only when scrub() is called.
   std::chrono::milliseconds scrub_period = std::chrono::hours(24);
+  // How many rights of a bounded counter to give to a peer that asks (BasicBoundedView::request()): less than
+  // 0 is 0, more than is lacking or held is that. Empty: half of what is held, rounded up, so that the last
+  // can be had, too; who asks for ever then gets all but what is spent here. To keep some, or to give to some
+  // only: give a function. Called under the lock, it must not call the replica; if it throws, nothing is
+  // given.
+  std::function<std::int64_t(const RightsAsked&)> give_rights;
   EngineOptions engine;         // `entropy` is drawn from the system when it is all zero.
   std::function<Time()> clock;  // The system's clocks when empty. Called under the lock.
   LogHook log;

@@ -1,25 +1,11 @@
 #include "store/replica_state.h"
 
 #include <algorithm>
-#include <exception>
 #include <iterator>
 #include <tuple>
 
 namespace syncline {
 namespace {
-
-// Runs a caller's function; what it threw, as text.
-template <class Fn>
-std::optional<std::string> guarded(Fn&& fn) noexcept {
-  try {
-    fn();
-    return std::nullopt;
-  } catch (const std::exception& thrown) {
-    return thrown.what();
-  } catch (...) {
-    return "not a std::exception";
-  }
-}
 
 // What may wait for its commit.
 constexpr std::size_t uncommitted_bytes_max = std::size_t{4} << 20;
@@ -109,15 +95,23 @@ Result<void> ReplicaState::pump(Commit commit) {
     generation = engine->generation();
   }
   std::vector<LeavesChanged> changes;
+  std::vector<Asked> requests;
   while (auto event = engine->poll_event()) {
     if (auto* notice = std::get_if<Notice>(&*event)) {
       take(std::move(*notice));
+    } else if (auto* asked = std::get_if<Asked>(&*event)) {
+      requests.push_back(std::move(*asked));
     } else {
       changes.push_back(std::move(std::get<LeavesChanged>(*event)));
     }
   }
   if (!changes.empty()) queue_changes(std::move(changes));
-  return outcome;
+  bool answered = false;
+  for (const Asked& asked : requests) answered = answer(asked) || answered;
+  if (!answered) return outcome;
+  wake_all = true;
+  const Result<void> stored = pump(commit);  // What was answered, like any change.
+  return outcome ? stored : outcome;
 }
 
 Result<void> ReplicaState::commit_records() {

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -93,6 +94,7 @@ struct ReplicaState {
   LogHook log;
   std::size_t events_max = 0;
   std::chrono::milliseconds commit_window{0};
+  std::function<std::int64_t(const RightsAsked&)> give_rights;
   std::array<std::uint8_t, 16> node{};
 
   // ---- the lock, and what it guards ----
@@ -188,6 +190,7 @@ struct ReplicaState {
   void gather();
   void do_what_is_due();
   void take(Notice notice);
+  bool answer(const Asked& asked);
   void queue_changes(std::vector<LeavesChanged> changes);
   void queue_change(const KeyspaceSlot& slot, std::shared_ptr<const TypedChange> change);
   void note_acknowledged(const LinkState& link);
@@ -202,6 +205,19 @@ inline bool is_inside(const ReplicaState& state) {
 }
 inline Error inside_error() {
   return Error{Errc::invalid_argument, "no call on the replica inside an update, a read or a visit"};
+}
+
+// Runs a caller's function; what it threw, as text.
+template <class Fn>
+std::optional<std::string> guarded(Fn&& fn) noexcept {
+  try {
+    fn();
+    return std::nullopt;
+  } catch (const std::exception& thrown) {
+    return thrown.what();
+  } catch (...) {
+    return "not a std::exception";
+  }
 }
 
 // While a caller's function runs under the lock.

@@ -1,4 +1,4 @@
-// What the engine tells of a watched keyspace.
+// What the engine tells its replica of: changes of watched keyspaces, requests of peers.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,15 @@ struct LeavesChanged {
   std::uint64_t hlc = 0;
   bool local = false;        // Made by this replica.
   std::vector<Leaf> leaves;  // Each once, in the order of writing.
+};
+
+// A peer asks for a change that this replica may be able to make; see Session::ask(). Whether and how is up
+// to the type's code; nobody waits for an answer.
+struct Asked {
+  std::string keyspace;
+  ActorId asker;        // Who is to be served.
+  std::string leaf;     // The object's leaf key with an empty element.
+  std::string request;  // The type's own.
 };
 
 }  // namespace syncline

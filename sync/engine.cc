@@ -62,6 +62,14 @@ std::uint32_t Engine::Impl::writer(KeyspaceState& keyspace) {
   return keyspace.self;
 }
 
+bool Engine::Impl::take_ask(Asked asked) {
+  constexpr std::size_t asks_max = 256;
+  if (asks >= asks_max) return false;
+  ++asks;
+  events.emplace_back(std::move(asked));
+  return true;
+}
+
 void Engine::Impl::notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail) {
   if (notices >= options.events_max) return;
   ++notices;
@@ -164,7 +172,8 @@ Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass&
     notice(Notice::Kind::dot_reused, keyspace, "one dot lives at two leaves; both stay");
   metrics.leaves_mended += merged->mended;
   if (merged->mended > 0)
-    notice(Notice::Kind::leaf_mended, keyspace, fmt::format("{} leaves came back from a peer", merged->mended));
+    notice(Notice::Kind::leaf_mended, keyspace,
+           fmt::format("{} leaves came back from a peer", merged->mended));
   if (!merged->resurrected.empty())
     if (const auto done = remove_again(keyspace, merged->resurrected, now); !done) return done;
   return drain(keyspace);
@@ -290,18 +299,39 @@ namespace {
 
 using Op = TransactionScratch::Op;
 
+// For people: what was written to, "cart/42" or "users" / "7" / "name", cut where it is long.
+std::string place_text(std::string_view leaf) {
+  constexpr std::size_t shown_max = 40;
+  std::string text;
+  const auto add = [&text](std::string_view name) {
+    const bool cut = name.size() > shown_max;
+    text += fmt::format("{}\"{}{}\"", text.empty() ? "" : " / ", name.substr(0, shown_max), cut ? "..." : "");
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
+  };
+  if (const auto object = object_leaf(leaf)) {
+    const PathNames names = path_names(object->place);
+    add(names.key);
+    for (const auto& [map, name] : names.names) add(name);
+  }
+  return text;
+}
+
+tl::unexpected<Error> too_large(const Op& op, std::string_view what) {
+  return failure(Errc::too_large, fmt::format("write to {}: {}", place_text(op.leaf), what));
+}
+
 Result<void> check_leaf(const Op& op, const EngineOptions& options) {
   if (op.leaf.size() > options.key_bytes_max)
-    return failure(Errc::too_large,
-                   fmt::format("a key of {} bytes; at most {}", op.leaf.size(), options.key_bytes_max));
+    return too_large(op, fmt::format("a key of {} bytes; at most {}", op.leaf.size(), options.key_bytes_max));
   if (op.write == TransactionScratch::Write::put && op.payload.size() > options.value_bytes_max)
-    return failure(Errc::too_large, fmt::format("a value of {} bytes; at most {}", op.payload.size(),
-                                                options.value_bytes_max));
+    return too_large(
+        op, fmt::format("a value of {} bytes; at most {}", op.payload.size(), options.value_bytes_max));
   if (options.path_depth_max + 1 < leaf_depth_max) {
     const auto object = object_leaf(op.leaf);
     if (object && object->depth > options.path_depth_max + 1)
-      return failure(Errc::too_large,
-                     fmt::format("a path of {} maps; at most {}", object->depth - 1, options.path_depth_max));
+      return too_large(
+          op, fmt::format("a path of {} maps; at most {}", object->depth - 1, options.path_depth_max));
   }
   return {};
 }
@@ -545,6 +575,7 @@ std::optional<EngineEvent> Engine::poll_event() {
   EngineEvent event = std::move(impl_->events.front());
   impl_->events.pop_front();
   if (std::holds_alternative<Notice>(event)) --impl_->notices;
+  if (std::holds_alternative<Asked>(event)) --impl_->asks;
   return event;
 }
 

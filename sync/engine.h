@@ -61,7 +61,7 @@ struct EngineOptions {
   // is staged beside what is there, of at most `staged_bytes_max`.
   bool join_in_place = false;
   std::size_t keyspaces_max = 65'536;
-  std::size_t events_max = 65'536;  // Unpolled events other than changes of watched keyspaces.
+  std::size_t events_max = 65'536;  // Unpolled notices.
   std::chrono::milliseconds drift_max = std::chrono::minutes(10);
   // Between two epochs of acknowledgements, in each keyspace: this, or 60 ms a member if that is more.
   std::chrono::milliseconds epoch_rest = std::chrono::seconds(1);
@@ -93,7 +93,7 @@ struct Notice {
   std::string detail;
 };
 
-using EngineEvent = std::variant<LeavesChanged, Notice>;
+using EngineEvent = std::variant<LeavesChanged, Notice, Asked>;
 
 // Counts since the start.
 struct EngineMetrics {

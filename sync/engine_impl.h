@@ -49,6 +49,9 @@ struct Engine::Impl {
   void merge_acknowledgements(KeyspaceState& keyspace, const Acknowledgements& theirs, Time now);
   void cut_stable(KeyspaceState& keyspace, std::uint64_t revision);
 
+  // A peer asks for something. False, and it is dropped, while too many requests wait to be polled.
+  bool take_ask(Asked asked);
+
   void notice(Notice::Kind kind, const KeyspaceState& keyspace, std::string detail);
   // Tells of leaves that reading found lost.
   void report_lost(const KeyspaceState& keyspace);
@@ -78,7 +81,8 @@ struct Engine::Impl {
   std::uint64_t sequence = 0;
   std::uint64_t generation = 0;
   std::deque<EngineEvent> events;
-  std::size_t notices = 0;  // Of events: these are bounded.
+  std::size_t notices = 0;  // Of events: these are bounded...
+  std::size_t asks = 0;     // ...and these.
   EngineMetrics metrics;
 };
 

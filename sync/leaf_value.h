@@ -30,10 +30,13 @@ struct IndexedLive {
 
 // Layout: (actor << 1 | has_stamp), counter, [stamp], payload length, payload.
 inline void append_live(std::string& value, const IndexedLive& live) {
-  put_varint(value, (std::uint64_t{live.dot.actor} << 1) | (live.payload.stamp != 0 ? 1 : 0));
-  put_varint(value, live.dot.counter);
-  if (live.payload.stamp != 0) put_varint(value, live.payload.stamp);
-  put_varint(value, live.payload.bytes.size());
+  char head[4 * varint_bytes_max];  // Appended at once: this runs for every row.
+  char* at = head;
+  at += write_varint(at, (std::uint64_t{live.dot.actor} << 1) | (live.payload.stamp != 0 ? 1 : 0));
+  at += write_varint(at, live.dot.counter);
+  if (live.payload.stamp != 0) at += write_varint(at, live.payload.stamp);
+  at += write_varint(at, live.payload.bytes.size());
+  value.append(head, static_cast<std::size_t>(at - head));
   value.append(live.payload.bytes);
 }
 

@@ -34,7 +34,8 @@ Session::Impl::Impl(Engine& engine_, SessionOptions options_, Time now)
       generation(engine_.generation()),
       encoder(options.limits),
       decoder(options.limits),
-      tick_due(now.monotonic + options.tick_interval) {
+      tick_due(now.monotonic + options.tick_interval),
+      asks_counted(now.monotonic) {
   Hello hello;
   hello.cluster = options.cluster;
   hello.node = options.node;
@@ -279,6 +280,7 @@ bool Session::Impl::send_next(Time now) {
     announce_keyspaces();
     if (!out.empty()) return true;
   }
+  if (send_ask()) return true;
   for (const auto& each : shared)
     if (send_status(*each, now) || send_want(*each, now) || send_push(*each) || send_chunk(*each) ||
         send_cut(*each, now))
@@ -371,6 +373,10 @@ void Session::send_addresses(std::vector<std::string> addresses) {
 void Session::tick_now(Time now) {
   if (impl_->is_void() || !impl_->greeted || !impl_->first_tick_sent) return;
   impl_->send_tick(now);
+}
+
+bool Session::ask(std::string_view keyspace, std::string_view leaf, std::string_view request) {
+  return established() && impl_->ask(keyspace, leaf, request);
 }
 
 bool Session::established() const { return impl_->greeted && !impl_->is_void(); }

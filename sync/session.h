@@ -74,6 +74,8 @@ struct SessionMetrics {
   std::uint64_t full_passes_in = 0;                  // Of these, all leaves.
   std::uint64_t leaves_in = 0, leaves_out = 0;       // In chunks.
   std::uint64_t ticks_equal = 0, ticks_unequal = 0;  // L0 verdicts.
+  std::uint64_t asks_in = 0, asks_out = 0;           // Requests.
+  std::uint64_t asks_dropped = 0;                    // Of those that came in, because there were too many.
 };
 
 class SYNCLINE_EXPORT Session {
@@ -106,6 +108,13 @@ class SYNCLINE_EXPORT Session {
   void send_addresses(std::vector<std::string> addresses);
   // Compares now instead of at the next tick ("sync now").
   void tick_now(Time now);
+
+  // Asks the peer for a change that it can make and we can't, about the object whose leaf key with an
+  // empty element is `leaf`. `request` is the type's own, at most 64 bytes; it surfaces there as an Asked
+  // event, unless it is dropped: nothing says so. A later one about the same object replaces one that wasn't
+  // sent yet. Draws the keyspace's own actor if there is none. False if the peer doesn't share the keyspace,
+  // or 64 requests wait to be sent.
+  bool ask(std::string_view keyspace, std::string_view leaf, std::string_view request);
 
   // Greeted by the peer, and it may be spoken to.
   bool established() const;

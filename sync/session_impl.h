@@ -1,6 +1,6 @@
 // The session's inside. Internal to sync/: session.cc greets, keeps time and
 // makes frames; session_receive.cc takes messages; session_pass.cc moves state;
-// session_cut.cc says and hears what members have.
+// session_cut.cc says and hears what members have; session_ask.cc asks.
 #pragma once
 
 #include <deque>
@@ -89,6 +89,8 @@ struct Session::Impl {
   bool send_next(Time now);
   bool send_cut(Shared& each, Time now);
   bool has_cut_to_tell(const Shared& each) const;
+  bool ask(std::string_view keyspace, std::string_view leaf, std::string_view request);
+  bool send_ask();
   void emit(SessionEvent event);
 
   // ---- messages in (session_receive.cc) ----
@@ -102,6 +104,7 @@ struct Session::Impl {
   Result<void> on(const Chunk& chunk, Time now);
   Result<void> on(const Refuse& refuse, Time now);
   Result<void> on(const Cut& cut, Time now);
+  Result<void> on(const Ask& ask, Time now);
   void merge_cut(Shared& each, Time now);
   void match_keyspaces();
   Result<Shared*> shared_of_peer(std::uint32_t theirs);
@@ -150,6 +153,12 @@ struct Session::Impl {
   Millis tick_due;
   std::optional<Millis> ticked;  // When our last tick went out.
   bool first_tick_sent = false;
+
+  static constexpr std::size_t asks_max = 64;  // That wait to be sent, and that a peer may send at once...
+  static constexpr Millis ask_interval{50};    // ...and one more each such time.
+  std::deque<Ask> asks;                        // To be sent, an object once.
+  std::size_t asks_left = asks_max;            // So many of the peer's were still to be taken...
+  Millis asks_counted;                         // ...then.
 
   // Scratch of change_of().
   std::vector<IndexedDot> dots;

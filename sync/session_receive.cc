@@ -22,6 +22,7 @@ Result<void> Session::Impl::receive(const Message& message, Time now) {
   if (const auto* chunk = std::get_if<Chunk>(&message)) return on(*chunk, now);
   if (const auto* refuse = std::get_if<Refuse>(&message)) return on(*refuse, now);
   if (const auto* cut = std::get_if<Cut>(&message)) return on(*cut, now);
+  if (const auto* ask = std::get_if<Ask>(&message)) return on(*ask, now);
   if (const auto* addresses = std::get_if<Addresses>(&message)) {
     emit(PeersLearned{addresses->addresses});
     return {};

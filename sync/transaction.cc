@@ -76,28 +76,35 @@ void Transaction::fail(Error error) {
 Transaction::Slot Transaction::open(std::string_view leaf) {
   auto& ops = scratch_->ops;
   auto& index = scratch_->index;
-  if (!ops.empty() && ops.back().leaf == leaf) return {static_cast<std::uint32_t>(ops.size() - 1)};
-  if (ops.size() <= unindexed_max) {
-    for (std::uint32_t i = 0; i < ops.size(); ++i)
+  const auto next = static_cast<std::uint32_t>(ops.size());
+  if (!ops.empty() && ops.back().leaf == leaf) return {next - 1};
+  if (ops.size() < unindexed_max) {
+    for (std::uint32_t i = 0; i < next; ++i)
       if (ops[i].leaf == leaf) return {i};
-  } else if (const auto it = index.find(leaf); it != index.end()) {
-    return {it->second};
+    return add_op(scratch_->arena.copy(leaf));
   }
-  Op op;
-  op.leaf = scratch_->arena.copy(leaf);
+  for (std::uint32_t i = static_cast<std::uint32_t>(index.size()); i < next; ++i)
+    index.emplace(ops[i].leaf, i);
+  bool fresh = false;
+  const auto at = index.lazy_emplace(leaf, [&](const auto& make) {
+    fresh = true;
+    make(scratch_->arena.copy(leaf), next);
+  });
+  return fresh ? add_op(at->first) : Slot{at->second};
+}
+
+// `leaf` is in the arena.
+Transaction::Slot Transaction::add_op(std::string_view leaf) {
+  TransactionScratch::Op& op = scratch_->ops.emplace_back();
+  op.leaf = leaf;
   if (const auto found = keyspace_->find_known(leaf); !found) {
     fail(found.error());
   } else {
-    // In memory the table stands still while the transaction is open; a source's view doesn't.
     op.known = *found;
+    // In memory the table stands still while the transaction is open; a source's view doesn't.
     if (!keyspace_->in_memory()) op.known.value = scratch_->arena.copy(found->value);
   }
-  ops.push_back(op);
-  if (ops.size() > unindexed_max) {
-    for (std::uint32_t i = static_cast<std::uint32_t>(index.size()); i < ops.size(); ++i)
-      index.emplace(ops[i].leaf, i);
-  }
-  return {static_cast<std::uint32_t>(ops.size() - 1)};
+  return {static_cast<std::uint32_t>(scratch_->ops.size() - 1)};
 }
 
 void Transaction::put(Slot slot, std::uint64_t stamp, std::string_view bytes) {
@@ -134,11 +141,12 @@ void Transaction::each_live(Slot slot, absl::FunctionRef<void(const LiveDotView&
 }
 
 void Transaction::each_live(std::string_view leaf, absl::FunctionRef<void(const LiveDotView&)> fn) const {
-  for (std::uint32_t i = 0; i < scratch_->ops.size(); ++i)
-    if (scratch_->ops.size() <= unindexed_max && scratch_->ops[i].leaf == leaf) return each_live(Slot{i}, fn);
-  if (scratch_->ops.size() > unindexed_max)
-    if (const auto it = scratch_->index.find(leaf); it != scratch_->index.end())
-      return each_live(Slot{it->second}, fn);
+  if (const auto& index = scratch_->index; !index.empty()) {
+    if (const auto it = index.find(leaf); it != index.end()) return each_live(Slot{it->second}, fn);
+  } else {
+    for (std::uint32_t i = 0; i < scratch_->ops.size(); ++i)
+      if (scratch_->ops[i].leaf == leaf) return each_live(Slot{i}, fn);
+  }
   const auto found = keyspace_->find(leaf);
   if (!found) {
     if (!scratch_->error) scratch_->error = found.error();

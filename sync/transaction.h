@@ -75,6 +75,7 @@ class SYNCLINE_EXPORT Transaction {
   friend class Engine;
   Transaction(KeyspaceState& keyspace, TransactionScratch& scratch, ActorId self, std::uint64_t hlc);
 
+  Slot add_op(std::string_view leaf);
   void each_live(Slot slot, absl::FunctionRef<void(const LiveDotView&)> fn) const;
   void each_live(std::string_view leaf, absl::FunctionRef<void(const LiveDotView&)> fn) const;
 

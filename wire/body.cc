@@ -237,6 +237,33 @@ Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams,
   return {};
 }
 
+void put_ask(std::string& out, const Ask& ask) {
+  put_varint(out, ask.keyspace);
+  out.append(ask.asker.view());
+  put_varint(out, ask.leaf.size());
+  out.append(ask.leaf);
+  out.append(ask.bytes);
+}
+
+Result<void> take_ask(std::string_view body, Ask& ask, const WireLimits& limits) {
+  ByteReader in(body);
+  const auto keyspace = in.varint();
+  const auto asker = in.take(ActorId::size_bytes);
+  const auto size = in.varint();
+  if (!keyspace || !asker || !size) return failure(Errc::malformed, "ask: cut short");
+  if (*keyspace >= limits.list_entries_max || *size > limits.leaf_key_bytes_max)
+    return failure(Errc::limit, "ask: a keyspace or a key beyond its limit");
+  const auto leaf = in.take(*size);
+  if (!leaf) return failure(Errc::malformed, "ask: cut short");
+  if (!is_leaf_key(*leaf)) return failure(Errc::malformed, "ask: not a leaf key");
+  if (in.left() > Ask::bytes_max) return failure(Errc::limit, "ask: too long");
+  ask.keyspace = static_cast<std::uint32_t>(*keyspace);
+  ask.asker = *ActorId::from(*asker);
+  ask.leaf = *leaf;
+  ask.bytes = in.rest();
+  return {};
+}
+
 void put_want(std::string& out, const Want& want, KeyspaceStreams& streams) {
   put_definitions(out, want.definitions, streams[want.keyspace]);
   put_version(out, want.version);

@@ -72,6 +72,9 @@ Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams&
 void put_cut(std::string& out, const Cut& cut, KeyspaceStreams& streams);
 Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams, const WireLimits& limits);
 
+void put_ask(std::string& out, const Ask& ask);
+Result<void> take_ask(std::string_view body, Ask& ask, const WireLimits& limits);
+
 // Definitions, version and, if there is one, base and start of the resume point.
 void put_want(std::string& out, const Want& want, KeyspaceStreams& streams);
 Result<void> take_want(std::string_view body, Want& want, KeyspaceStreams& streams, const WireLimits& limits);
@@ -115,7 +118,6 @@ void put_times(std::string& out, std::span<const std::uint64_t> times, std::uint
 [[nodiscard]] bool take_times(ByteReader& in, std::span<std::uint64_t> times, std::uint64_t before);
 
 // For estimates from above.
-inline constexpr std::size_t varint_bytes_max = 10;
 inline constexpr std::size_t time_bytes_max = 7 + 3;  // Milliseconds and logical counter.
 // A key with its two lengths, and its share of block headers of all columns.
 inline std::size_t leaf_key_bytes_estimate(std::string_view leaf) { return leaf.size() + 7; }

@@ -160,6 +160,8 @@ struct Decoder::State {
         message = MoreSymbols{.keyspace = root.getKeyspace(), .pass = root.getPass(), .count = root.getCount()};
         return {};
       }
+      case MessageType::ask:
+        return take_ask(view(reader.getRoot<schema::Ask>().getBody()), message.emplace<Ask>(), limits);
     }
     return failure(Errc::unsupported, "message: unknown type " + std::to_string(type));
   }

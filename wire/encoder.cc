@@ -205,6 +205,11 @@ struct Encoder::State {
     });
   }
 
+  std::vector<std::string> encode(const Ask& ask) {
+    put_ask(body, ask);
+    return build_body<schema::Ask>(MessageType::ask);
+  }
+
   // What all of a pass's messages with a body have.
   template <class Builder, class Part>
   void fill_part(Builder& root, const Part& part) const {

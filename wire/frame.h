@@ -23,6 +23,7 @@ enum class MessageType : std::uint8_t {
   ranges = 12,
   sketch = 13,
   more_symbols = 14,
+  ask = 15,
 };
 
 // Length with header in the low 24 bits, type in the next seven, then whether

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -230,7 +231,18 @@ struct Cut {
   std::vector<IndexedDot> heard;        // What they have together; entries above `met`.
 };
 
+// Asks for a change that the receiver can make and the sender can't. What is asked is
+// between two replicas' code of a type: nobody else reads it, or passes it on.
+struct Ask {
+  static constexpr std::size_t bytes_max = 64;
+
+  std::uint32_t keyspace = 0;
+  ActorId asker;      // Who is to be served: what the asking replica writes under.
+  std::string leaf;   // The object's leaf key with an empty element.
+  std::string bytes;  // The type's own.
+};
+
 using Message = std::variant<Hello, Keyspaces, Tick, Status, Push, Want, Chunk, Refuse, Addresses, Bye, Cut,
-                             Ranges, Sketch, MoreSymbols>;
+                             Ranges, Sketch, MoreSymbols, Ask>;
 
 }  // namespace syncline

@@ -90,3 +90,7 @@ struct MoreSymbols {
   pass @1 :UInt32;
   count @2 :UInt64;
 }
+
+struct Ask {
+  body @0 :Data;
+}

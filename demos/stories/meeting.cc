@@ -28,15 +28,22 @@ void give_up(const syncline::Error& error) {
 
 Replica open() { return must(Replica::open()); }
 
-void meet(Replica& a, Replica& b) {
+void meet(Replica& a, Replica& b, const std::function<void()>& meanwhile) {
   const auto to_b = a.connect({}, {});
   const auto to_a = b.connect({}, {});
-  while (!to_b->in_sync() || !to_a->in_sync()) {
+  const auto talk = [&] {
     while (carry(*to_b, *to_a) || carry(*to_a, *to_b)) continue;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    to_b->run();  // Timers: who waits for something asks for it when its time has come.
-    to_a->run();
-  }
+    while (!to_b->in_sync() || !to_a->in_sync()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      to_b->run();  // Timers: who waits for something asks for it when its time has come.
+      to_a->run();
+      while (carry(*to_b, *to_a) || carry(*to_a, *to_b)) continue;
+    }
+  };
+  talk();
+  if (!meanwhile) return;
+  meanwhile();
+  talk();
 }
 
 void say(const char* text) { std::printf("%s\n", text); }

@@ -3,6 +3,8 @@
 
 #include <syncline/store.h>
 
+#include <functional>
+
 namespace stories {
 
 // Ends the program with a line that says what failed.
@@ -17,8 +19,9 @@ T must(syncline::Result<T> result) {
 
 // A replica in memory.
 syncline::Replica open();
-// Lets the two talk until each found the other equal.
-void meet(syncline::Replica& a, syncline::Replica& b);
+// Lets the two talk until each found the other equal; then, still on the line, does `meanwhile` and lets
+// them talk on until they are equal again.
+void meet(syncline::Replica& a, syncline::Replica& b, const std::function<void()>& meanwhile = {});
 
 // One line of the story, and a check of it: prints `text`, and "  WRONG" if it isn't so.
 void say(const char* text);

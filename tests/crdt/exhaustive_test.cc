@@ -97,6 +97,11 @@ TEST(Exhaustive_R_CRDT_4, BoundedCounterNeverPassesItsBound) {
   expect_right<BoundedSubject>({.depth = depth({8, 11, 12})});
 }
 
+// Whoever asks, however often and late: each answer is a gift of what its maker held.
+TEST(Exhaustive_R_CRDT_4, RightsOnRequestNeverPassTheBound) {
+  expect_right<AskedSubject<AskFlaw::none>>({.depth = depth({7, 10, 12})});
+}
+
 TEST(Exhaustive_R_CRDT_4, NestedMapsTwoNames) {
   expect_right<NestedSubject<NestedFlaw::none>>({.depth = depth({5, 7, 7})});
 }
@@ -120,6 +125,10 @@ TEST(ExhaustiveFinds, ABoundKeptByLookingAtTheTotalAtDepth4) {
 
 TEST(ExhaustiveFinds, TakingOverFromWhoStillLivesAtDepth5) {
   expect_wrong_at<FlawedBoundedSubject<BoundedFlaw::takes_over_the_living>>(5, true);
+}
+
+TEST(ExhaustiveFinds, AnAnswerThatForgetsWhatTheAskerHoldsAtDepth3) {
+  expect_wrong_at<AskedSubject<AskFlaw::forgets_the_asker>>(3, true);
 }
 
 TEST(ExhaustiveFinds, CollectionBeforeAllIsHeardAtDepth6) { expect_wrong_at<CollectSubject<true>>(6, true); }

@@ -414,6 +414,68 @@ struct BoundedSubject {
   }
 };
 
+// A bounded counter to which A adds, and rights on request: a replica may at any time be asked, by the next
+// one, for as many as make two. What it reads, and a bound that was passed: as above. `flaw`: an answer that
+// doesn't look at what the asker holds already.
+enum class AskFlaw { none, forgets_the_asker };
+
+template <AskFlaw flaw>
+struct AskedSubject {
+  using State = BoundedCounter;
+  enum Kind : unsigned { add_3, spend_1, answer_next };
+  static constexpr std::int64_t wanted = 2;
+
+  static std::vector<unsigned> kinds(unsigned replica) {
+    return replica == 0 ? std::vector<unsigned>{add_3, spend_1, answer_next}
+                        : std::vector<unsigned>{spend_1, answer_next};
+  }
+  static State mutate(State& state, const Mutation& m) {
+    const ActorId self = search_actor(m.replica);
+    if (m.kind == add_3) return *state.add(self, 3);
+    const ActorId asker = search_actor((m.replica + 1) % search_replicas);
+    if (m.kind == answer_next && flaw == AskFlaw::none)
+      return *state.answer(self, asker, bounded_request(wanted), rights_to_give);
+    auto delta = m.kind == spend_1 ? state.spend(self, 1)
+                                   : state.give(self, asker, rights_to_give(wanted, state.available(self)));
+    return delta ? std::move(*delta) : State();
+  }
+  static std::int64_t read(const State& state) { return BoundedSubject::read(state); }
+  static std::int64_t reference(const EventGraph& graph, EventMask known) {
+    std::vector<std::int64_t> gave(graph.size());  // What each event gave.
+    const auto held = [&](unsigned r, EventMask seen) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < graph.size(); ++i) {
+        const SearchEvent& e = graph[i];
+        if ((seen & e.bit()) == 0) continue;
+        if (e.replica == r) sum += e.kind == add_3 ? 3 : e.kind == spend_1 ? -1 : -gave[i];
+        if (e.kind == answer_next && (e.replica + 1U) % search_replicas == r) sum += gave[i];
+      }
+      return sum;
+    };
+    // It rests on what it saw, which may come later in the graph's order.
+    for (bool settled = false; !settled;) {
+      settled = true;
+      for (std::size_t i = 0; i < graph.size(); ++i) {
+        const SearchEvent& e = graph[i];
+        if (e.kind != answer_next) continue;
+        const std::int64_t lacking = wanted - held((e.replica + 1U) % search_replicas, e.seen);
+        const std::int64_t half = (held(e.replica, e.seen) + 1) / 2;
+        const std::int64_t now = std::max<std::int64_t>(0, std::min(lacking, half));
+        settled = settled && now == std::exchange(gave[i], now);
+      }
+    }
+    const auto change = [](const SearchEvent& e) { return e.kind == add_3 ? 3 : e.kind == spend_1 ? -1 : 0; };
+    if (amount_known(graph, ~EventMask{0}, change) < 0) return -1;
+    std::int64_t all = amount_known(graph, known, change);
+    for (unsigned r = 0; r < search_replicas; ++r) all = 100 * all + held(r, known);
+    return all;
+  }
+  static const char* kind_name(unsigned kind) {
+    constexpr std::array<const char*, 3> names{"add 3", "spend 1", "answer the next"};
+    return names[kind];
+  }
+};
+
 // The same bound with a defect: `looks_at_the_total` is a plain counter that is counted down while it is
 // above zero; `takes_over_the_living` lets the others take over the rights of A, who goes on.
 enum class BoundedFlaw { looks_at_the_total, takes_over_the_living };

@@ -294,6 +294,7 @@ void Sim::Impl::take(std::uint32_t r, const EngineEvent& event) {
         found("a watcher heard of a leaf that didn't reach the disk just now");
     return;
   }
+  if (std::holds_alternative<Asked>(event)) return;
   const Notice& notice = std::get<Notice>(event);
   using Kind = Notice::Kind;
   if (notice.kind == Kind::joined) counts.marks.reach(Mark::joined);

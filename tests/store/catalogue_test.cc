@@ -316,14 +316,19 @@ TEST_F(CatalogueTest, ATimeThatTheLogForgotIsStillToldOfRegisters) {
   Replica forgetful = open_replica(clock, 7, options);
   Keyspace keyspace = forgetful.keyspace("k");
   must(keyspace.update([](Update& tx) {
-    tx.reg("k").set(1);
     tx.set("k").insert(1);
+    tx.reg("k").set(1);
+    tx.map("k").set("f", 1);
+    tx.at<MvRegister<Value>>("k").set(1);
+    tx.at<MaxRegister<Value>>("k").set(1);
+    tx.at<MinRegister<Value>>("k").set(1);
   }));
   const auto told = must(keyspace.describe("k"));
-  ASSERT_EQ(told.size(), 2U);
+  ASSERT_EQ(told.size(), 6U);
   EXPECT_EQ(told[0].type, Type::or_set);
   EXPECT_EQ(told[0].time, std::nullopt);
-  EXPECT_EQ(told[1].time, clock.reader()().wall);
+  for (std::size_t i = 1; i < told.size(); ++i)
+    EXPECT_EQ(told[i].time, clock.reader()().wall) << type_name(told[i].type);
 }
 
 TEST_F(CatalogueTest, LimitsAreOptionsAndRefuseTheWholeUpdate) {
@@ -344,7 +349,8 @@ TEST_F(CatalogueTest, LimitsAreOptionsAndRefuseTheWholeUpdate) {
   const auto deep = keyspace.update(
       [](Update& tx) { tx.at<OrMap>("m").at<OrMap>("1").at<OrMap>("2").at<EwFlag>("3").enable(); });
   ASSERT_FALSE(deep.has_value());
-  EXPECT_EQ(deep.error(), (Error{Errc::too_large, "a path of 3 maps; at most 2"}));
+  EXPECT_EQ(deep.error(),
+            (Error{Errc::too_large, R"(write to "m" / "1" / "2" / "3": a path of 3 maps; at most 2)"}));
   EXPECT_EQ(must(keyspace.set("s").size()), 3U);
 }
 

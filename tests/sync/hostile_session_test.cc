@@ -84,6 +84,7 @@ TEST(HostileSession, WildIndicesAndCountersAreRefused) {
   lies.push_back(Cut{.keyspace = 99});
   lies.push_back(Cut{.keyspace = 0, .acknowledged = "\x01", .met = wild});
   lies.push_back(Cut{.keyspace = 0, .epoch = huge});
+  lies.push_back(Ask{.keyspace = 99, .leaf = k});
   lies.push_back(Push{.keyspace = 99});
   const std::vector<RowView> rows{{k, wild, true, 0, payload}};
   ChangeView change{.actor = 0, .first = 1, .hlc = 1, .dependencies = {}, .rows = rows};
@@ -134,6 +135,8 @@ TEST(HostileSession, BoastsAreOutlived_R_SEC_4) {
   lies.push_back(Addresses{{"x:1", "", "y"}});
   lies.push_back(Tick{{1, 2}});
   lies.push_back(Cut{.definitions = {stranger}, .members = 1, .epoch = 5, .floor = {{0, huge}}});
+  lies.push_back(
+      Ask{.keyspace = 0, .asker = stranger, .leaf = k, .bytes = std::string(Ask::bytes_max, '\xff')});
   const std::vector<IndexedDot> dependencies{{0, huge}};
   const std::vector<RowView> rows{{k, {}, true, huge, payload}};
   const ChangeView waits{.actor = 0, .first = 5, .hlc = huge, .dependencies = dependencies, .rows = rows};
@@ -147,6 +150,36 @@ TEST(HostileSession, BoastsAreOutlived_R_SEC_4) {
     EXPECT_TRUE(victim.peer.content().contains(leaf("m")));
     victim.expect_unharmed();
   }
+}
+
+// Requests are taken at a rate, and never more than the queue holds, however many sessions bring them.
+TEST(HostileSession, AskingForEverFillsNoQueue_R_SEC_4) {
+  Victim victim(1);
+  SessionOptions options{.node = victim.peer.node};
+  Encoder liar;
+  Hello hello;
+  hello.cluster = options.cluster;
+  hello.node[3] = 77;
+  std::size_t taken = 0;
+  for (int connection = 0; connection < 10; ++connection) {
+    Session session(*victim.peer.engine, options, victim.clock.now);
+    const auto say = [&](const Message& said) {
+      for (const std::string& frame : liar.encode(said))
+        EXPECT_TRUE(session.handle_frame(victim.clock.now, frame).has_value());
+    };
+    say(hello);
+    say(Keyspaces{{"shop"}});
+    for (int i = 0; i < 1'000; ++i) say(Ask{.keyspace = 0, .asker = stranger, .leaf = k, .bytes = "1"});
+    taken += session.metrics().asks_in - session.metrics().asks_dropped;
+    EXPECT_LE(session.metrics().asks_in - session.metrics().asks_dropped, 64U);
+    victim.clock.pass(milliseconds(500));
+    say(Ask{.keyspace = 0, .asker = stranger, .leaf = k, .bytes = "1"});
+  }
+  std::size_t events = 0;
+  while (const auto event = victim.peer.engine->poll_event())
+    if (std::holds_alternative<Asked>(*event)) ++events;
+  EXPECT_EQ(events, 256U) << taken << " were taken of 10,010";
+  victim.expect_unharmed();
 }
 
 TEST(HostileSession, ByteNoiseAndTruncationsAreRefused) {

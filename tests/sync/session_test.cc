@@ -366,5 +366,43 @@ TEST(Session, CallingEarlyOrOftenIsHarmless) {
   EXPECT_LE(link.session(0).metrics().frames_out, before + 1);
 }
 
+TEST(Session, ARequestSurfacesAtThePeerAndNowhereElse) {
+  TestClock clock;
+  Peer a(1), b(2), c(3);
+  a.put(clock, {k});
+  Link ab(clock, a, b);
+  Link bc(clock, b, c);
+  EXPECT_FALSE(ab.session(0).ask("shop", k, "1")) << "not before the greeting";
+  ab.run(milliseconds(300));
+  bc.run(milliseconds(300));
+  EXPECT_FALSE(ab.session(0).ask("till", k, "1")) << "a keyspace that isn't shared";
+  EXPECT_TRUE(ab.session(0).ask("shop", k, "1"));
+  EXPECT_TRUE(ab.session(0).ask("shop", k, "2")) << "it replaces the first, which wasn't sent yet";
+  ab.settle();
+  bc.run(milliseconds(300));
+  std::vector<Asked> heard;
+  while (auto event = b.engine->poll_event())
+    if (auto* asked = std::get_if<Asked>(&*event)) heard.push_back(std::move(*asked));
+  ASSERT_EQ(heard.size(), 1U);
+  EXPECT_EQ(heard[0].keyspace, "shop");
+  EXPECT_EQ(heard[0].asker, a.engine->own_actor(*a.shop));
+  EXPECT_EQ(heard[0].leaf, k);
+  EXPECT_EQ(heard[0].request, "2");
+  while (const auto event = c.engine->poll_event()) EXPECT_FALSE(std::holds_alternative<Asked>(*event));
+}
+
+TEST(Session, OnlySoManyRequestsWaitToBeSent_R_RES_1) {
+  TestClock clock;
+  Peer a(1), b(2);
+  Link link(clock, a, b);
+  link.run(milliseconds(300));
+  std::size_t waiting = 0;
+  while (link.session(0).ask("shop", leaf(std::to_string(waiting)), "1")) ++waiting;
+  EXPECT_EQ(waiting, 64U);
+  EXPECT_FALSE(link.session(0).ask("shop", k, std::string(65, 'x')));
+  link.settle();
+  EXPECT_TRUE(link.session(0).ask("shop", k, std::string(64, 'x')));
+}
+
 }  // namespace
 }  // namespace syncline

@@ -176,6 +176,10 @@ std::vector<Golden> goldens(MessageBox& box) {
                   .floor_heard = {{1, 12}},
                   .met = {{0, 905}},
                   .heard = {{0, 907}, {1, 13}}}},
+      {"ask", Ask{.keyspace = 1,
+                  .asker = actor(0xaa),
+                  .leaf = leaf_key("stock", Type::bounded_counter, {}),
+                  .bytes = "\x05"}},
   };
 }
 

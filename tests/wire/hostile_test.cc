@@ -174,7 +174,7 @@ void expect_error(const std::string& frame, Errc code) {
 }
 
 TEST(Hostile, AnUnknownTypeIsUnsupported) {
-  for (const std::uint8_t type : std::initializer_list<std::uint8_t>{0, 15, 127}) {
+  for (const std::uint8_t type : std::initializer_list<std::uint8_t>{0, 16, 127}) {
     expect_error(make_frame(type, little_endian_word(0)), Errc::unsupported);
   }
 }
@@ -241,6 +241,8 @@ TEST(Hostile, ListsBeyondTheirLimitsAreRefused_R_RES_4) {
   EXPECT_TRUE(refused(Addresses{{text}}));
   EXPECT_TRUE(refused(Bye{0, text}));
   EXPECT_TRUE(refused(Refuse{0, 0, text}));
+  EXPECT_TRUE(
+      refused(Ask{0, {}, leaf_key("k", Type::bounded_counter, {}), std::string(Ask::bytes_max + 1, 0)}));
   EXPECT_TRUE(refused(Hello{.cluster = text}));
   EXPECT_TRUE(refused(Hello{.address = text}));
   EXPECT_TRUE(refused(Keyspaces{std::vector<std::string>(limits.list_entries_max + 1)}));

@@ -338,6 +338,10 @@ class Describer {
   void operator()(const Refuse& refuse) { add("refuse", refuse.keyspace, refuse.pass, refuse.reason); }
   void operator()(const Addresses& addresses) { list("addresses", addresses.addresses); }
   void operator()(const Bye& bye) { add("bye", bye.code, bye.reason); }
+  void operator()(const Ask& ask) {
+    add("ask", ask.keyspace, std::string_view(ask.asker.view()), std::string_view(ask.leaf),
+        std::string_view(ask.bytes));
+  }
   void operator()(const Cut& cut) {
     add("cut", cut.keyspace, cut.members, cut.epoch, std::string_view(cut.acknowledged));
     definitions(cut.definitions);
@@ -430,9 +434,13 @@ Message random_message(Random& random, MessageBox& box, std::size_t index, std::
                     random.skewed(), random_ranges(random, random.one_in(2))};
     case 12:
       return random_sketch(random);
-    default:
+    case 13:
       return MoreSymbols{static_cast<std::uint32_t>(random.below(3)),
                          static_cast<std::uint32_t>(random.skewed()), random.skewed()};
+    default:
+      return Ask{static_cast<std::uint32_t>(random.below(3)), random_actors(random, 1).front(),
+                 leaf_key(random.bytes(random.below(20)), Type::bounded_counter, {}),
+                 random.bytes(random.below(Ask::bytes_max))};
   }
 }
 
