@@ -395,7 +395,8 @@ Result<std::size_t> KeyspaceState::drain_early() {
 }
 
 // Applies an actor's waiting changes from `it` on while they are due; drops known
-// ones. Leaves `it` at the first that stays, of this actor or the next.
+// ones, and what no correct peer made: who told of it is long gone. Leaves `it` at
+// the first that stays, of this actor or the next.
 Result<std::size_t> KeyspaceState::take_early(EarlyChanges::iterator& it) {
   const std::uint32_t actor = it->first.first;
   std::size_t applied = 0;
@@ -405,9 +406,10 @@ Result<std::size_t> KeyspaceState::take_early(EarlyChanges::iterator& it) {
     if (!known) {
       const ChangeView change = reader_.read(entry);
       if (!is_due(change) || touches_lost(change)) return applied;
-      if (const auto checked = check_removed(change); !checked) return tl::unexpected(checked.error());
-      if (const auto done = apply(change, false); !done) return tl::unexpected(done.error());
-      ++applied;
+      if (check_removed(change)) {
+        if (const auto done = apply(change, false); !done) return tl::unexpected(done.error());
+        ++applied;
+      }
     }
     early_bytes_ -= entry.bytes.size();
     it = early_.erase(it);

@@ -311,8 +311,12 @@ Result<void> Session::Impl::stage(Shared& each, const Chunk& chunk, StagedChunk 
     end_inbound(each, false);
     return failure(Errc::limit, "a pass larger than staged_bytes_max; an empty keyspace may join_in_place");
   }
-  if (!pass.chunks.empty() && !staged.version.includes(pass.version()))
-    return failure(Errc::malformed, "a chunk read before the one that it follows");
+  if (!pass.chunks.empty() && !staged.version.includes(pass.version())) {
+    // What was staged over an earlier connection isn't what this peer had then: it is asked anew.
+    end_inbound(each, false);
+    each.behind_since = now.monotonic;
+    return {};
+  }
   if (!chunk.closing && !each.state->in_memory()) {
     if (pass.chunks.empty()) each.state->stage_for_record(pass.header_bytes(), true);
     each.state->stage_for_record(staged.to_bytes(), false);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "sync/keyspace_state.h"
 #include "tests/sim/rng.h"
 #include "tests/sync/peers.h"
 
@@ -180,6 +181,55 @@ TEST(HostileSession, AskingForEverFillsNoQueue_R_SEC_4) {
     if (std::holds_alternative<Asked>(*event)) ++events;
   EXPECT_EQ(events, 256U) << taken << " were taken of 10,010";
   victim.expect_unharmed();
+}
+
+// A change that waits for another's, and once that is there turns out to remove
+// what it can't have seen. It was taken as the fault of whoever brought the other.
+TEST(HostileSession, ATrapThatWaitsIsThrownAway_R_SEC_4) {
+  Victim victim(1);
+  Peer honest(2);
+  const Dot coming = honest.put(victim.clock, {leaf("z")});
+  const std::vector<IndexedDot> dependencies{{1, coming.counter}};
+  const std::vector<IndexedDot> unseen{{0, 50}};
+  const std::vector<RowView> rows{{k, unseen, true, 0, "p"}};
+  const ChangeView trap{.actor = 0, .first = 1, .hlc = 1, .dependencies = dependencies, .rows = rows};
+  EXPECT_TRUE(victim.hear(
+      Push{.keyspace = 0, .definitions = {stranger, coming.actor}, .changes = {trap}}));
+  EXPECT_EQ(victim.peer.engine->metrics().changes_waiting, 1U);
+  Link link(victim.clock, honest, victim.peer);
+  link.settle();
+  EXPECT_EQ(victim.peer.engine->metrics().changes_waiting, 0U);
+  EXPECT_FALSE(victim.peer.version().contains(Dot{stranger, 1}));
+  expect_equal(victim.peer, honest);
+  victim.expect_unharmed();
+}
+
+// A peer boasts in the first chunk of a pass and is cut off. What was staged stays,
+// to go on with; when it tells the truth over the next connection, that doesn't
+// fit any more. It was refused each time anew, and the two never agreed.
+TEST(HostileSession, APassThatWasAlteredBeforeTheCutDoesntStandInTheWay_R_SEC_4) {
+  TestClock clock;
+  Peer victim(1), peer(2);
+  peer.put(clock, {k, leaf("m"), leaf("n")});
+  peer.engine->cut_log(*peer.shop, 0);
+  {
+    Link link(clock, peer, victim, SessionOptions{.chunk_bytes = 1});
+    bool boasted = false;
+    link.operate_on(0, [&boasted](Message& message) {
+      auto* chunk = std::get_if<Chunk>(&message);
+      if (chunk == nullptr || boasted) return chunk == nullptr;
+      boasted = true;
+      chunk->version.at(0).counter += 1'000;
+      return true;
+    });
+    link.settle();
+    EXPECT_TRUE(boasted);
+  }
+  EXPECT_NE(victim.shop->parked, nullptr);
+  Link link(clock, peer, victim, SessionOptions{.chunk_bytes = 1});
+  link.run(milliseconds(3'000));
+  expect_equal(victim, peer);
+  EXPECT_TRUE(link.session(0).in_sync());
 }
 
 TEST(HostileSession, ByteNoiseAndTruncationsAreRefused) {
