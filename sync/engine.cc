@@ -157,12 +157,17 @@ Result<Applied> Engine::Impl::take(KeyspaceState& keyspace, const ChangeView& ch
   return applied;
 }
 
-Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now) {
+Result<bool> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now) {
   check_amnesia(keyspace, pass.version());
   const CountWaiting counts(metrics, keyspace);
   const auto merged = keyspace.merge_pass(pass);
   if (!merged) return tl::unexpected(merged.error());
+  if (merged->disagrees) {
+    ++metrics.digest_misses;
+    return false;
+  }
   ++metrics.passes_merged;
+  if (pass.basis != nullptr) ++metrics.digest_passes;
   metrics.repair_kept += merged->kept;
   if (merged->kept > 0)
     notice(Notice::Kind::repair_kept, keyspace,
@@ -175,8 +180,10 @@ Result<void> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass&
     notice(Notice::Kind::leaf_mended, keyspace,
            fmt::format("{} leaves came back from a peer", merged->mended));
   if (!merged->resurrected.empty())
-    if (const auto done = remove_again(keyspace, merged->resurrected, now); !done) return done;
-  return drain(keyspace);
+    if (const auto done = remove_again(keyspace, merged->resurrected, now); !done)
+      return tl::unexpected(done.error());
+  if (const auto drained = drain(keyspace); !drained) return tl::unexpected(drained.error());
+  return true;
 }
 
 Result<void> Engine::Impl::close_joining(KeyspaceState& keyspace, const DigestPair& digests) {
@@ -528,6 +535,19 @@ Result<bool> Engine::distrust(KeyspaceState& keyspace, std::string_view leaf) {
   const bool lost = keyspace.lose(leaf);
   impl_->report_lost(keyspace);
   return lost;
+}
+
+Result<ScrubProgress> Engine::scrub(KeyspaceState& keyspace, std::size_t leaves_max) {
+  const auto scrubbed = keyspace.scrub(leaves_max);
+  impl_->report_lost(keyspace);
+  if (!scrubbed) return tl::unexpected(scrubbed.error());
+  impl_->metrics.leaves_scrubbed += scrubbed->leaves;
+  if (scrubbed->unsound) {
+    ++impl_->metrics.divergence_detected;
+    impl_->notice(Notice::Kind::divergence_detected, keyspace,
+                  "leaves aren't what was written, and it isn't known which: repairing");
+  }
+  return ScrubProgress{scrubbed->leaves, scrubbed->finished, !scrubbed->unsound};
 }
 
 std::vector<std::string> Engine::lost_leaves(const KeyspaceState& keyspace) const {

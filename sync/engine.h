@@ -103,6 +103,9 @@ struct EngineMetrics {
   std::uint64_t changes_waiting = 0;    // Now in the early buffers.
   std::uint64_t early_dropped = 0;
   std::uint64_t passes_merged = 0;
+  std::uint64_t digest_passes = 0;  // Of these, named by a sketch.
+  std::uint64_t digest_misses = 0;  // Digest passes that missed something and were done anew.
+  std::uint64_t leaves_scrubbed = 0;
   std::uint64_t divergence_detected = 0;
   std::uint64_t repair_kept = 0;
   std::uint64_t dots_reused = 0;
@@ -113,6 +116,13 @@ struct EngineMetrics {
   std::uint64_t log_cut = 0;           // Log entries dropped for the budget.
   std::uint64_t log_cut_stable = 0;    // Log entries dropped because all members have them.
   std::uint64_t acknowledgements = 0;  // Times that something new was learned of what members have.
+};
+
+// What a call of Engine::scrub() came to.
+struct ScrubProgress {
+  std::size_t leaves = 0;  // Read by this call.
+  bool finished = false;   // All leaves were read since the walk began; the next call begins anew.
+  bool sound = true;       // False if they aren't what the digests say.
 };
 
 class SYNCLINE_EXPORT Engine {
@@ -218,6 +228,13 @@ class SYNCLINE_EXPORT Engine {
   // the engine ends. False if it was known, or a pending record writes the leaf
   // anyhow; `invalid_argument` unless it is a leaf key.
   Result<bool> distrust(KeyspaceState& keyspace, std::string_view leaf);
+  // Reads the next leaves of a walk over all of the keyspace, at most so many, and at
+  // its end compares what they add up to with the digest: call it now and then, as
+  // time allows. Writes may come in between; a failed commit begins the walk anew.
+  // If leaves aren't what was written, that is reported, sessions repair it with a
+  // peer (which removes nothing), and until then no peer is given a pass of this
+  // keyspace. Leaves that can't be read are lost from then on, see distrust(). O(leaves read).
+  Result<ScrubProgress> scrub(KeyspaceState& keyspace, std::size_t leaves_max);
   // The leaves that wait to be mended, sorted.
   std::vector<std::string> lost_leaves(const KeyspaceState& keyspace) const;
 

@@ -34,8 +34,9 @@ struct Engine::Impl {
   // for it. `malformed` if no correct peer sends it, `storage` if the disk
   // can't be read; then it wasn't applied.
   Result<Applied> take(KeyspaceState& keyspace, const ChangeView& change, Time now);
-  // Merges a closed pass. The same errors.
-  Result<void> merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now);
+  // Merges a closed pass. The same errors. False if a digest pass missed something: then
+  // nothing was merged.
+  Result<bool> merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now);
   // The same of one that was staged in place.
   Result<void> close_joining(KeyspaceState& keyspace, const DigestPair& digests);
   Result<void> drain(KeyspaceState& keyspace);

@@ -81,6 +81,7 @@ void KeyspaceState::begin_joining() {
   if (joining_ != nullptr) give_up_joining();
   SYNCLINE_ASSERT(is_empty());
   joining_ = std::make_unique<Joining>();
+  forget_ranges();
   dirty_ = true;
 }
 
@@ -91,6 +92,8 @@ void KeyspaceState::give_up_joining() {
   leaf_count_ = 0;
   digests = {};
   lost_ = {};
+  forget_ranges();
+  for (InFlight& flight : in_flight_) flight.range_deltas.clear();
   if (in_memory()) return;
   if (!std::exchange(emptied_, true)) ++unpersisted_emptyings_;
   const std::uint64_t log_end = recorded_.log_end;

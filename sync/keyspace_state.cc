@@ -5,6 +5,8 @@
 
 #include "sync/engine.h"
 #include "sync/merging.h"
+#include "sync/pass_basis.h"
+#include "sync/range_digests.h"
 
 namespace syncline {
 namespace {
@@ -46,6 +48,8 @@ std::uint64_t row_hash(const RowView& row, std::uint64_t payload_hash, const Act
 
 KeyspaceState::KeyspaceState(std::string name_, const EngineOptions& options, LeafSource* source)
     : name(std::move(name_)), options_(options), source_(source) {}
+
+KeyspaceState::~KeyspaceState() = default;
 
 Result<void> KeyspaceState::restore(KeyspaceHead& head) {
   if (const auto restored = restore_version(head); !restored) return restored;
@@ -218,6 +222,8 @@ void KeyspaceState::begin_touched(std::optional<ActorId> origin, std::uint64_t h
 
 void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value) {
   const std::string_view before = known.value;
+  if (inbound != nullptr && inbound->basis != nullptr) inbound->basis->touch(leaf, before);
+  if (scrub_ != nullptr) follow_scrub(leaf, before, value);
   if (before.empty() != value.empty()) value.empty() ? --leaf_count_ : ++leaf_count_;
   if (watched && !is_joining()) touched_.back().leaves.push_back({std::string(leaf), std::string(before)});
   if (!in_memory()) {
@@ -236,11 +242,10 @@ void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std:
 std::uint64_t KeyspaceState::count_digest(const LeafHash& leaf, const IndexedLive& live, bool add) {
   const Digest hash =
       hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
-  if (add) {
-    digests.state += hash;
-  } else {
-    digests.state -= hash;
-  }
+  Digest change;
+  add ? change += hash : change -= hash;
+  digests.state += change;
+  count_range(leaf.hash, change);
   return hash.low;
 }
 
@@ -551,10 +556,7 @@ Result<void> KeyspaceState::check_digests(const StagedPass& pass) const {
   if (!pass.full) return {};
   Digest state;
   for_each_staged(pass, [&](const StagedChunk&, std::string_view leaf, std::string_view value) {
-    for_each_live_in(value, [&](const IndexedLive& live) {
-      state +=
-          hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
-    });
+    state += hash_value(LeafHash(leaf), value);
     return true;
   });
   if (state != pass.digests.state)
@@ -566,6 +568,18 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
   if (const auto checked = check_digests(pass); !checked) return tl::unexpected(checked.error());
   Merging merging(pass);
   const Counters before = version;
+  if (pass.basis != nullptr) {
+    const auto agrees = basis_agrees(pass);
+    if (!agrees) return tl::unexpected(agrees.error());
+    if (!*agrees) {
+      merging.outcome.disagrees = true;
+      return std::move(merging.outcome);
+    }
+  }
+  const bool restores = distrusted && pass.repair;
+  if (restores && !missing_)
+    if (const auto counted = recount(); !counted) return tl::unexpected(counted.error());
+  const Digest state_before = digests.state;
   if (const auto prepared = prepare_mending(merging); !prepared) return tl::unexpected(prepared.error());
   begin_touched({}, 0, false);
   Result<void> merged;
@@ -575,9 +589,11 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
     merged = merge_leaf(merging, leaf, value, chunk.version);
     return merged.has_value();
   });
+  if (merged && pass.basis != nullptr) merged = merge_touched(merging);
   if (!merged) return tl::unexpected(merged.error());
   for (const Merging::Edit& edit : merging.edits) write_merged(edit.leaf, {edit.before, {}}, edit.merged);
   mend(merging);
+  if (restores) note_restored(state_before, pass.version().includes(before));
   log_pass(pass, before);
   for (const IndexedDot& entry : pass.version().since(before))
     raise_version(entry.actor, entry.counter, false);
@@ -700,7 +716,7 @@ std::optional<KeyspaceRecord> KeyspaceState::take_record(std::uint64_t sequence)
   for (const InFlight& flight : in_flight_) in_flight_touched += flight.touched;
   in_flight_.push_back({sequence, epoch_++, recorded_, std::exchange(changed_leaves_, {}),
                         std::exchange(log_cut_, {}), touched_.size() - in_flight_touched,
-                        std::exchange(emptied_, false)});
+                        std::exchange(emptied_, false), std::exchange(range_deltas_, {})});
   dirty_ = false;
   return record;
 }
@@ -714,6 +730,7 @@ void KeyspaceState::handle_persisted(std::uint64_t sequence) {
     if (entry && overlay_epoch(*entry) <= flight.epoch) table_.erase(leaf);
   }
   lost_.handle_persisted(flight.epoch);
+  count_ranges(flight.range_deltas);
   persisted_ = std::move(flight.snapshot);
   touched_durable_ += flight.touched;
   if (flight.emptied) --unpersisted_emptyings_;
@@ -725,6 +742,9 @@ void KeyspaceState::undo() {
     log_cut_.insert(log_cut_.begin(), flight.log_cut.begin(), flight.log_cut.end());
   in_flight_.clear();
   lost_.undo();
+  range_deltas_.clear();
+  scrub_.reset();
+  missing_.reset();
   changed_leaves_.clear();
   staged_.clear();
   table_.clear();

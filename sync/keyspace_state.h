@@ -35,6 +35,8 @@
 namespace syncline {
 
 struct EngineOptions;
+struct PassBasis;
+class RangeDigests;
 
 // What applying a change from a peer came to.
 enum class Applied { now, duplicate, reused, waits, dropped };
@@ -50,6 +52,7 @@ class KeyspaceState {
  public:
   // `source` null keeps leaves in memory.
   KeyspaceState(std::string name, const EngineOptions& options, LeafSource* source);
+  ~KeyspaceState();
   // As a store left it, whose log it takes. `damaged` unless records of an engine add up to that.
   Result<void> restore(KeyspaceHead& head);
 
@@ -89,6 +92,24 @@ class KeyspaceState {
   // Applies early changes whose turn has come. Returns how many.
   Result<std::size_t> drain_early();
 
+  // ---- digests (keyspace_digests.cc) ----
+  // What the live dots of a leaf add up to.
+  Digest hash_value(const LeafHash& leaf, std::string_view value) const;
+  // Of what is on disk. Built by a scan at the first call, kept current from then on.
+  Result<const RangeDigests*> persisted_ranges();
+  // What a digest pass over these ranges will be held against.
+  Result<std::unique_ptr<PassBasis>> make_basis(const RangeList& differing, std::uint64_t salt);
+  // The leaves that had these symbols then. `malformed` if some is none's.
+  Result<std::vector<std::string>> leaves_named(const PassBasis& basis,
+                                                const std::vector<std::uint64_t>& names) const;
+  // Adds up the next leaves of a walk over all, and at its end compares: see Engine::scrub().
+  struct Scrubbed {
+    std::size_t leaves = 0;
+    bool finished = false;
+    bool unsound = false;
+  };
+  Result<Scrubbed> scrub(std::size_t leaves_max);
+
   // ---- passes ----
   // Whether log rows name the leaf of every persisted dot that `base` lacks.
   bool names_all_since(const Counters& base) const;
@@ -104,6 +125,7 @@ class KeyspaceState {
     std::uint64_t kept = 0;
     std::uint64_t reused = 0;  // Dots found at two leaves (I5).
     std::uint64_t mended = 0;  // Lost leaves that are whole again.
+    bool disagrees = false;    // A digest pass that missed something: nothing was merged.
     std::vector<std::pair<std::string, IndexedDot>> resurrected;
   };
   Result<Merged> merge_pass(const StagedPass& pass);
@@ -170,6 +192,9 @@ class KeyspaceState {
   RecentLog log;
   Stability stability;
   bool watched = false;
+  // Our leaves aren't what our digests say: something was lost, and nobody knows what. Until a
+  // repair was merged nobody is given a pass, for what we lack would look removed.
+  bool distrusted = false;
   std::uint64_t repairs = 0;  // Grows when state changes under an equal version: passes start anew.
   std::size_t early_count() const { return early_.size(); }
   std::size_t leaf_count() const { return leaf_count_; }
@@ -197,6 +222,14 @@ class KeyspaceState {
     std::size_t leaf_count = 0;
     std::shared_ptr<const Joining> joining;
   };
+  struct RangeDelta {
+    std::uint32_t range = 0;
+    Digest change;
+  };
+  struct ScrubWalk {
+    std::string cursor;  // The last leaf added up.
+    Digest sum;          // Of the leaves up to it as they are now.
+  };
   struct InFlight {
     std::uint64_t sequence = 0;
     std::uint64_t epoch = 0;
@@ -205,6 +238,7 @@ class KeyspaceState {
     std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;
     std::size_t touched = 0;  // So many of touched_ belong to it.
     bool emptied = false;
+    std::vector<RangeDelta> range_deltas;
   };
   struct Merging;
   using EarlyChanges =
@@ -225,6 +259,14 @@ class KeyspaceState {
   Result<void> merge_leaf(Merging& merging, std::string_view leaf, std::string_view theirs,
                           const Counters& theirs_version);
   Result<void> merge_absent(Merging& merging);
+  void count_range(std::uint64_t leaf_hash, const Digest& change);
+  void count_ranges(const std::vector<RangeDelta>& deltas);
+  Result<bool> basis_agrees(const StagedPass& pass) const;
+  Result<void> merge_touched(Merging& merging);
+  Result<void> recount();
+  void follow_scrub(std::string_view leaf, std::string_view before, std::string_view value);
+  void forget_ranges();
+  void note_restored(const Digest& state_before, bool sender_had_all);
   // The mending part of a pass: see mending.cc.
   bool note_lost(std::string_view leaf) const;
   bool touches_lost(const ChangeView& change) const;
@@ -272,6 +314,11 @@ class KeyspaceState {
   std::vector<InFlight> in_flight_;
   std::vector<LeavesChanged> touched_;  // In order of writing; the first touched_durable_ are persisted.
   std::size_t touched_durable_ = 0;
+
+  std::unique_ptr<RangeDigests> ranges_;  // Of what is on disk; null until somebody needs it.
+  std::vector<RangeDelta> range_deltas_;  // With a source: since the last record.
+  std::unique_ptr<ScrubWalk> scrub_;
+  std::optional<Digest> missing_;  // While distrusted, once digests say what is here: what they said more.
 
   mutable LostLeaves lost_;  // Reading finds out.
   mutable std::vector<std::string> newly_lost_;

@@ -12,6 +12,7 @@
 #include "sync/digest.h"
 #include "sync/keyspace_state.h"
 #include "sync/merging.h"
+#include "sync/range_digests.h"
 
 namespace syncline {
 
@@ -49,17 +50,11 @@ Result<void> KeyspaceState::prepare_mending(Merging& merging) const {
     return true;
   });
   if (!merging.pass.full && told.size() < lost_.waiting()) return {};
-  const auto hash_into = [this](Digest& sum, std::string_view leaf, std::string_view value) {
-    for_each_live_in(value, [&](const IndexedLive& live) {
-      sum +=
-          hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
-    });
-  };
   Digest whole;
-  for (const auto& [leaf, value] : told) hash_into(whole, leaf, value);
+  for (const auto& [leaf, value] : told) whole += hash_value(LeafHash(leaf), value);
   const auto scanned = scan_all({}, Lost::left_out, [&](std::string_view leaf, std::string_view value) {
     ++merging.count_without_lost;
-    hash_into(merging.without_lost, leaf, value);
+    merging.without_lost += hash_value(LeafHash(leaf), value);
     return true;
   });
   if (!scanned) return scanned;
@@ -74,6 +69,8 @@ Result<void> KeyspaceState::prepare_mending(Merging& merging) const {
 // After all else of the pass was written.
 void KeyspaceState::mend(Merging& merging) {
   if (!merging.mends) return;
+  ranges_.reset();  // What was lost is in them.
+  scrub_.reset();
   digests.state -= merging.state_before;
   digests.state += merging.without_lost;
   leaf_count_ = leaf_count_ - merging.count_before + merging.count_without_lost;

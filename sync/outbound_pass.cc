@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "sync/leaf_symbols.h"
 #include "sync/leaf_value.h"
+#include "sync/sketch.h"
 
 namespace syncline {
 namespace {
@@ -47,6 +49,51 @@ Result<OutboundPass> OutboundPass::resume(const KeyspaceState& keyspace, Counter
                        [](const std::string& leaf, const auto& name) { return leaf < name.first; });
   pass.at_ = static_cast<std::size_t>(after - pass.names_.begin());
   return pass;
+}
+
+OutboundPass OutboundPass::by_digests(const KeyspaceState& keyspace, Counters asked, std::uint64_t salt) {
+  OutboundPass pass(keyspace, std::move(asked), false);
+  pass.start_ = keyspace.persisted_version();
+  pass.naming_ = std::make_unique<Naming>();
+  pass.naming_->salt = salt;
+  return pass;
+}
+
+Result<void> OutboundPass::take_cells(const Sketch& sketch) {
+  if (!waits() || sketch.first != naming_->cells.size())
+    return failure(Errc::malformed, "a sketch that wasn't asked for");
+  if (sketch.first == 0) naming_->list = sketch.list;
+  naming_->cells.insert(naming_->cells.end(), sketch.cells.begin(), sketch.cells.end());
+  naming_->complete = true;
+  return {};
+}
+
+// Reads all leaves for it, and the chunk in the same moment.
+Result<void> OutboundPass::name_by_sketch(Chunk& chunk) {
+  LeafSymbols mine(RangeFilter(naming_->list), naming_->salt);
+  if (!naming_->list.ranges.empty())
+    if (const auto scanned = mine.scan(*keyspace_); !scanned) return scanned;
+  std::vector<std::uint64_t> cells = naming_->cells;
+  mine.add_to(0, cells);
+  const auto symbols = decode_symbols(std::move(cells));
+  if (!symbols && naming_->cells.size() > 2 * keyspace_->leaf_count() + 64)
+    return failure(Errc::limit, "naming the leaves that differ costs more than all of them");
+  if (!symbols) {
+    // A leaf that both have counts twice, but only once where differences were estimated.
+    naming_->complete = false;
+    chunk.more_cells = std::max<std::uint64_t>(16, naming_->cells.size());
+    return {};
+  }
+  LeafSymbols::Names names;
+  for (const std::uint64_t symbol : *symbols) names.insert(symbol_name(symbol));
+  auto leaves = mine.find_leaves(*keyspace_, names);
+  if (!leaves) return tl::unexpected(leaves.error());
+  for (std::string& leaf : *leaves) names_.emplace_back(std::move(leaf), IndexedDot{});
+  std::sort(names_.begin(), names_.end());
+  chunk.symbols.assign(names.begin(), names.end());  // What isn't ours is the receiver's.
+  std::sort(chunk.symbols.begin(), chunk.symbols.end());
+  naming_->cells = {};
+  return {};
 }
 
 Result<OutboundPass::Names> OutboundPass::names_between(const Counters& base, const Counters& end) const {
@@ -123,6 +170,28 @@ Result<void> OutboundPass::try_to_close(Chunk& chunk, std::size_t bytes) {
   return {};
 }
 
+Result<void> OutboundPass::begin_round(Chunk& chunk) {
+  const bool by_sketch = first_ && naming_ != nullptr;
+  if (!first_) base_ = std::move(start_);
+  if (!by_sketch) start_ = chunk.version;  // Else what changed since the digests were told counts.
+  chunk.new_round = true;
+  from_nothing_ = first_ && full_;
+  names_.clear();
+  at_ = 0;
+  if (by_sketch) {
+    if (auto named = name_by_sketch(chunk); !named || chunk.more_cells > 0) return named;
+  } else if (!from_nothing_) {
+    auto names = names_between(base_, start_);
+    if (!names) return tl::unexpected(names.error());
+    names_ = std::move(*names);
+    for (std::string& leaf : std::exchange(besides_, {})) names_.emplace_back(std::move(leaf), IndexedDot{});
+    std::sort(names_.begin(), names_.end());
+  }
+  first_ = false;
+  in_round_ = true;
+  return {};
+}
+
 Result<OutboundPass::Chunk> OutboundPass::next(std::size_t bytes) {
   SYNCLINE_ASSERT(!closed_);
   if (keyspace_->repairs != repairs_)
@@ -130,21 +199,8 @@ Result<OutboundPass::Chunk> OutboundPass::next(std::size_t bytes) {
   Chunk chunk;
   chunk.version = keyspace_->persisted_version();
   if (!in_round_) {
-    if (!first_) base_ = std::move(start_);
-    start_ = chunk.version;
-    chunk.new_round = true;
-    from_nothing_ = first_ && full_;
-    names_.clear();
-    at_ = 0;
-    if (!from_nothing_) {
-      auto names = names_between(base_, start_);
-      if (!names) return tl::unexpected(names.error());
-      names_ = std::move(*names);
-      for (std::string& leaf : std::exchange(besides_, {})) names_.emplace_back(std::move(leaf), IndexedDot{});
-      std::sort(names_.begin(), names_.end());
-    }
-    first_ = false;
-    in_round_ = true;
+    if (const auto begun = begin_round(chunk); !begun) return tl::unexpected(begun.error());
+    if (chunk.more_cells > 0) return chunk;
   }
   bool more = false;
   if (from_nothing_) {

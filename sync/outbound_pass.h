@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@ class OutboundPass {
     DigestPair digests;                                       // With closing.
     std::vector<std::pair<std::string, std::string>> leaves;  // In leaf order; an empty value says "absent".
     std::vector<std::pair<IndexedDot, std::string>> dead;     // In dot order.
+    std::vector<std::uint64_t> symbols;                       // See Chunk::symbols.
+    std::uint64_t more_cells = 0;                             // Not a chunk: so many more cells are needed.
   };
 
   // A pass for someone who has `asked`: the leaves named by log rows and `besides`, or all of them.
@@ -36,6 +39,15 @@ class OutboundPass {
   // Goes on after `cursor` in the round between base and start.
   static Result<OutboundPass> resume(const KeyspaceState& keyspace, Counters base, Counters start,
                                      bool from_nothing, std::string cursor);
+
+  // A digest pass: the leaves are named by a sketch of the receiver's, over ranges that
+  // it chooses. Begins when it has told its own digests, which are of this version.
+  static OutboundPass by_digests(const KeyspaceState& keyspace, Counters asked, std::uint64_t salt);
+  bool is_by_digests() const { return naming_ != nullptr; }
+  // Whether it waits for cells.
+  bool waits() const { return naming_ != nullptr && !naming_->complete; }
+  // Takes cells of the sketch. `malformed` unless they are the next ones.
+  Result<void> take_cells(const Sketch& sketch);
 
   // The next chunk, of about `bytes`. An error ends the pass: the log was cut, a
   // repair changed what was sent already, or the disk failed.
@@ -48,12 +60,23 @@ class OutboundPass {
   // By leaf: the dots that name it; counter 0 where it is named without one.
   using Names = std::vector<std::pair<std::string, IndexedDot>>;
 
+  // How a digest pass finds its names.
+  struct Naming {
+    std::uint64_t salt = 0;
+    RangeList list;
+    std::vector<std::uint64_t> cells;
+    bool complete = false;  // Enough came to try.
+  };
+
+  Result<void> begin_round(Chunk& chunk);
+  Result<void> name_by_sketch(Chunk& chunk);
   Result<Names> names_between(const Counters& base, const Counters& end) const;
   Result<void> read_named(Chunk& chunk, const Names& names, std::size_t& at, std::size_t bytes) const;
   Result<bool> read_all(Chunk& chunk, std::size_t bytes);
   Result<void> try_to_close(Chunk& chunk, std::size_t bytes);
 
   const KeyspaceState* keyspace_;
+  std::unique_ptr<Naming> naming_;
   std::uint64_t repairs_;
   Counters base_, start_;
   std::vector<std::string> besides_;  // Named in the first round.

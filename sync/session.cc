@@ -155,7 +155,7 @@ bool Session::Impl::send_status(Shared& each, Time now) {
 // The next changes that the peer lacks and can apply. What it can't is left to
 // a pass; so nothing queues up for a peer that is far behind.
 bool Session::Impl::send_push(Shared& each) {
-  if (!each.known || each.outbound != nullptr) return false;
+  if (!each.known || (each.outbound != nullptr && !each.outbound->waits())) return false;
   const RecentLog& log = each.state->log;
   const std::uint64_t end = each.state->persisted_log_end();
   each.push_cursor = std::max(each.push_cursor, log.begin());
@@ -193,9 +193,7 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   want.version = each.state->persisted_version().since({});
   want.pass = pass.id = each.want_id = core().next_pass++;
   want.full = pass.full;
-  want.knows_digests = true;
-  want.leaves = each.state->leaf_count();
-  if (pass.mends && !pass.full) want.lost = each.state->lost().list();
+  add_digests(each, want);
   const auto resume = [&](bool from_nothing, const Counters& base, const Counters& start,
                           std::string_view cursor) {
     // Versions of very many actors may not fit thrice into a message: then it begins anew.
@@ -219,6 +217,11 @@ bool Session::Impl::send_want(Shared& each, Time now) {
   return true;
 }
 
+void Session::Impl::refuse(Shared& each, const Error& error) {
+  each.outbound.reset();
+  send_refusal(each, error);
+}
+
 void Session::Impl::send_refusal(const Shared& each, const Error& error) {
   Refuse message;
   message.keyspace = each.mine;
@@ -228,15 +231,14 @@ void Session::Impl::send_refusal(const Shared& each, const Error& error) {
 }
 
 bool Session::Impl::send_chunk(Shared& each) {
-  if (each.outbound == nullptr) return false;
-  const auto refuse = [&](const Error& error) {
-    each.outbound.reset();
-    send_refusal(each, error);
-    return true;
-  };
-  if (!each.state->is_whole()) return refuse(each.state->joining_error());
+  if (each.outbound == nullptr || each.outbound->waits()) return false;
+  if (!each.state->is_whole()) return refuse(each, each.state->joining_error()), true;
   auto read = each.outbound->next(options.chunk_bytes);
-  if (!read) return refuse(read.error());
+  if (!read) return refuse(each, read.error()), true;
+  if (read->more_cells > 0) {
+    send(MoreSymbols{each.mine, each.outbound_id, read->more_cells});
+    return true;
+  }
   Chunk chunk;
   chunk.keyspace = each.mine;
   chunk.pass = each.outbound_id;
@@ -247,6 +249,8 @@ bool Session::Impl::send_chunk(Shared& each) {
   chunk.full = each.outbound->full();
   chunk.closing = read->closing;
   chunk.digests = read->digests;
+  chunk.by_digests = each.outbound->is_by_digests();
+  chunk.symbols = std::move(read->symbols);
   std::vector<IndexedLiveDot> live;
   std::size_t count = 0;
   for (const auto& [leaf, value] : read->leaves)
@@ -262,7 +266,7 @@ bool Session::Impl::send_chunk(Shared& each) {
   std::size_t estimate = chunk.dead.size() * sizeof(RowName);
   for (const LeafView& leaf : chunk.leaves) estimate += encoded_bytes_estimate(leaf);
   if (estimate > options.limits.message_bytes_max / 2)
-    return refuse(Error{Errc::too_large, "one leaf has more live dots than a message can hold"});
+    return refuse(each, Error{Errc::too_large, "one leaf has more live dots than a message can hold"}), true;
   each.outbound_version = read->version;
   metrics.leaves_out += chunk.leaves.size();
   if (chunk.closing) {
@@ -323,6 +327,9 @@ void Session::handle_timeout(Time now) {
       each->behind_since = others_first;
       each->repair_at = std::max(each->repair_at, others_first);
     }
+    if (each->outbound != nullptr && each->outbound->waits() &&
+        each->outbound_progress + impl.options.pass_timeout <= now.monotonic)
+      each->outbound.reset();  // The peer gave it up.
     impl.evaluate(*each, now);
   }
 }

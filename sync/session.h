@@ -72,6 +72,7 @@ struct SessionMetrics {
   std::uint64_t changes_in = 0, changes_out = 0;     // By push.
   std::uint64_t passes_in = 0, passes_out = 0;       // Completed.
   std::uint64_t full_passes_in = 0;                  // Of these, all leaves.
+  std::uint64_t digest_passes_in = 0;                // Of these, leaves named by a sketch.
   std::uint64_t leaves_in = 0, leaves_out = 0;       // In chunks.
   std::uint64_t ticks_equal = 0, ticks_unequal = 0;  // L0 verdicts.
   std::uint64_t asks_in = 0, asks_out = 0;           // Requests.

@@ -51,6 +51,7 @@ struct Session::Impl {
     std::unique_ptr<OutboundPass> outbound;  // A pass we send...
     std::uint32_t outbound_id = 0;
     std::uint32_t outbound_number = 0;
+    Millis outbound_progress{};  // Of the last that came for it.
     Counters outbound_version;  // ...and the version its chunks have told.
 
     std::uint32_t want_id = 0;  // Of the pass we receive, if state->inbound is ours.
@@ -58,6 +59,8 @@ struct Session::Impl {
     bool want_due = false;
     bool full_next = false;  // The next pass must be a full one.
     bool anew_next = false;  // In place: the peer couldn't go on where a pass was cut.
+    unsigned digest_failures = 0;  // Digest passes in a row that missed something.
+    std::uint64_t salt = 0;        // Of the pass asked for.
     Counters chunk_version;  // What its chunks have told.
 
     Acknowledgements peer_cut;   // What the peer's cuts told...
@@ -100,12 +103,16 @@ struct Session::Impl {
   Result<void> on(const Tick& tick, Time now);
   Result<void> on(const Status& status, Time now);
   Result<void> on(const Push& push, Time now);
-  Result<void> on(const Want& want);
+  Result<void> on(const Want& want, Time now);
   Result<void> on(const Chunk& chunk, Time now);
   Result<void> on(const Refuse& refuse, Time now);
   Result<void> on(const Cut& cut, Time now);
   Result<void> on(const Ask& ask, Time now);
   void merge_cut(Shared& each, Time now);
+  // Of digest passes (session_digest.cc).
+  Result<void> on(const Ranges& ranges, Time now);
+  Result<void> on(const Sketch& sketch, Time now);
+  Result<void> on(const MoreSymbols& more, Time now);
   void match_keyspaces();
   Result<Shared*> shared_of_peer(std::uint32_t theirs);
   Result<void> define(Shared& each, const std::vector<ActorId>& definitions);
@@ -118,6 +125,12 @@ struct Session::Impl {
   void compare(Shared& each, Time now);
   void evaluate(Shared& each, Time now);
   bool can_mend(const Shared& each) const;
+  void add_digests(Shared& each, Want& want);
+  bool begin_digest_pass(Shared& each, const Want& want, const Counters& asked);
+  void send_cells(Shared& each, RangeList list, std::uint64_t count);
+  void ask_for_all(Shared& each);
+  Result<void> stage_named(Shared& each, const Chunk& chunk, StagedChunk& staged) const;
+  void refuse(Shared& each, const Error& error);
   bool owns_inbound(const Shared& each) const {
     return each.state->inbound && each.state->inbound->owner == this;
   }
@@ -130,6 +143,7 @@ struct Session::Impl {
   Result<void> stage(Shared& each, const Chunk& chunk, StagedChunk staged, Time now);
   Result<void> join(Shared& each, const Chunk& chunk, const StagedChunk& staged, Time now);
   Result<StagedChunk> stage_of(Shared& each, const Chunk& chunk) const;
+  void missed_something(Shared& each, const StagedPass& pass, Time now);
   Result<void> close_inbound(Shared& each, const DigestPair& digests, Time now);
   Result<void> close_joining(Shared& each, const DigestPair& digests, Time now);
   void note_pass(Shared& each, const Counters& version, const DigestPair& digests, Time now);

@@ -49,6 +49,10 @@ bool Session::Impl::can_mend(const Shared& each) const {
 // Asks for a pass if it is time for one.
 void Session::Impl::evaluate(Shared& each, Time now) {
   if (core().read_only) return each.behind_since.reset();
+  if (each.state->distrusted && each.known && !each.repair_wanted && !owns_inbound(each)) {
+    each.repair_wanted = true;
+    each.repair_backoff = std::max(each.repair_backoff, options.tick_interval);
+  }
   const bool behind = !each.state->version.includes(each.peer_version);
   if (!behind) {
     each.behind_since.reset();
@@ -84,7 +88,8 @@ void Session::Impl::begin_inbound(Shared& each, Time now) {
     pass = std::make_unique<StagedPass>();
     pass->repair = repair;
     pass->mends = mends;
-    pass->full = repair || each.full_next || (mends && state.lost().waiting() > lost_named_max);
+    pass->full = each.full_next || (mends && state.lost().waiting() > lost_named_max);
+    pass->by_digests = repair && !pass->full;
   }
   if (mends) {
     each.mend_backoff = std::clamp(each.mend_backoff * 2, options.tick_interval, repair_backoff_max);
@@ -131,7 +136,8 @@ void Session::Impl::ask_for(Shared& each, std::unique_ptr<StagedPass> pass, Time
 void Session::Impl::end_inbound(Shared& each, bool keep_staged) {
   auto& inbound = each.state->inbound;
   each.repair_wanted = each.repair_wanted || inbound->repair;
-  if (keep_staged && !inbound->chunks.empty() && !inbound->repair && !inbound->mends) {
+  if (keep_staged && !inbound->chunks.empty() && !inbound->repair && !inbound->mends &&
+      inbound->basis == nullptr) {
     inbound->owner = nullptr;
     each.state->parked = std::move(inbound);
   } else {  // One in place leaves what it brought in the keyspace.
@@ -176,9 +182,11 @@ Result<void> Session::Impl::close_inbound(Shared& each, const DigestPair& digest
   pass->digests = digests;
   each.state->stage_for_record({}, true);
   const auto merged = core().merge_pass(*each.state, *pass, now);
-  if (!merged) return merged;
+  if (!merged) return tl::unexpected(merged.error());
+  if (!*merged) return missed_something(each, *pass, now), Result<void>();
   ++metrics.passes_in;
   if (pass->full) ++metrics.full_passes_in;
+  if (pass->basis != nullptr) ++metrics.digest_passes_in;
   note_pass(each, pass->version(), digests, now);
   return {};
 }
@@ -196,6 +204,7 @@ Result<void> Session::Impl::close_joining(Shared& each, const DigestPair& digest
 
 // The peer has all of a pass that was merged.
 void Session::Impl::note_pass(Shared& each, const Counters& version, const DigestPair& digests, Time now) {
+  each.digest_failures = 0;
   each.full_next = false;
   each.state->parked.reset();
   learn(each, version);

@@ -18,7 +18,7 @@ Result<void> Session::Impl::receive(const Message& message, Time now) {
   if (const auto* tick = std::get_if<Tick>(&message)) return on(*tick, now);
   if (const auto* status = std::get_if<Status>(&message)) return on(*status, now);
   if (const auto* push = std::get_if<Push>(&message)) return on(*push, now);
-  if (const auto* want = std::get_if<Want>(&message)) return on(*want);
+  if (const auto* want = std::get_if<Want>(&message)) return on(*want, now);
   if (const auto* chunk = std::get_if<Chunk>(&message)) return on(*chunk, now);
   if (const auto* refuse = std::get_if<Refuse>(&message)) return on(*refuse, now);
   if (const auto* cut = std::get_if<Cut>(&message)) return on(*cut, now);
@@ -31,7 +31,9 @@ Result<void> Session::Impl::receive(const Message& message, Time now) {
     closed = true;
     return failure(Errc::closed, "the peer ended it: " + bye->reason);
   }
-  return failure(Errc::malformed, "an answer to nothing");
+  if (const auto* ranges = std::get_if<Ranges>(&message)) return on(*ranges, now);
+  if (const auto* sketch = std::get_if<Sketch>(&message)) return on(*sketch, now);
+  return on(std::get<MoreSymbols>(message), now);
 }
 
 Result<void> Session::Impl::on(const Hello& hello) {
@@ -220,7 +222,7 @@ Result<void> Session::Impl::on(const Push& push, Time now) {
   return {};
 }
 
-Result<void> Session::Impl::on(const Want& want) {
+Result<void> Session::Impl::on(const Want& want, Time now) {
   const auto found = shared_of_peer(want.keyspace);
   if (!found) return tl::unexpected(found.error());
   Shared& each = **found;
@@ -234,10 +236,13 @@ Result<void> Session::Impl::on(const Want& want) {
   each.outbound_id = want.pass;
   each.outbound_number = 0;
   each.outbound_version = {};
+  each.outbound_progress = now.monotonic;
   if (!each.state->is_whole()) {
     send_refusal(each, each.state->joining_error());
     return {};
   }
+  if (each.state->distrusted)
+    return refuse(each, Error{Errc::damaged, "leaves were lost here, and it isn't known which"}), Result<void>();
   if (want.has_resume) {
     auto resumed =
         OutboundPass::resume(*each.state, *base, *start, want.resume.from_nothing, want.resume.cursor);
@@ -246,7 +251,8 @@ Result<void> Session::Impl::on(const Want& want) {
       return {};
     }
   }
-  const bool full = want.full || !each.state->names_all_since(*asked);
+  if (begin_digest_pass(each, want, *asked)) return {};
+  const bool full = want.full || want.by_digests || !each.state->names_all_since(*asked);
   each.outbound = std::make_unique<OutboundPass>(*each.state, *asked, full, want.lost);
   return {};
 }
@@ -257,7 +263,10 @@ Result<void> Session::Impl::on(const Refuse& refuse, Time now) {
   Shared& each = **found;
   if (!owns_inbound(each) || refuse.pass != each.want_id) return {};
   // What was refused at once isn't given a moment later, either.
-  const Millis pause = each.chunk_number == 0 ? options.tick_interval : Millis{0};
+  const bool by_digests = each.state->inbound->basis != nullptr;
+  const Millis pause = each.chunk_number == 0 && !by_digests ? options.tick_interval : Millis{0};
+  // Once more, for its log may have been short only since the pass began; then in full.
+  if (by_digests) each.full_next = ++each.digest_failures > 1;
   each.anew_next = each.state->inbound->resumes;
   end_inbound(each, false);
   each.behind_since = now.monotonic + pause;  // Asked anew after the grace.
@@ -278,6 +287,7 @@ Result<void> Session::Impl::on(const Chunk& chunk, Time now) {
   ++each.chunk_number;
   auto staged = stage_of(each, chunk);
   if (!staged) return tl::unexpected(staged.error());
+  if (const auto named = stage_named(each, chunk, *staged); !named) return named;
   metrics.leaves_in += chunk.leaves.size();
   each.state->inbound->progress = now.monotonic;
   return each.state->inbound->in_place ? join(each, chunk, *staged, now)
@@ -317,7 +327,7 @@ Result<void> Session::Impl::stage(Shared& each, const Chunk& chunk, StagedChunk 
     each.behind_since = now.monotonic;
     return {};
   }
-  if (!chunk.closing && !each.state->in_memory()) {
+  if (!chunk.closing && !each.state->in_memory() && pass.basis == nullptr) {
     if (pass.chunks.empty()) each.state->stage_for_record(pass.header_bytes(), true);
     each.state->stage_for_record(staged.to_bytes(), false);
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace syncline {
 // A version as stored passes have it. Taking says whether it was one of a keyspace with so many actors.
 void put_counters(std::string& out, const Counters& counters);
 [[nodiscard]] bool take_counters(ByteReader& in, std::uint32_t actors, Counters& counters);
+struct PassBasis;
 
 // One chunk: leaves as stored values in the receiver's indices, and the
 // sender's version when it read them.
@@ -47,6 +49,9 @@ struct StagedPass {
   bool in_place = false;      // Its chunks go into the keyspace's leaves (sync/joining.h), none is kept here.
   bool resumes = false;       // In place: goes on where the one before was cut.
   Counters asked;             // The receiver's version when it asked.
+  bool by_digests = false;    // Asked for as a digest pass.
+  // Of a digest pass, from when our sketch was made. Not stored: such a pass begins anew.
+  std::shared_ptr<PassBasis> basis;
   Counters base, start;       // What the present round names; see Resume.
   bool from_nothing = false;  // The present round is the first of a full pass.
   std::vector<StagedChunk> chunks;

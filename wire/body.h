@@ -93,8 +93,8 @@ Result<void> take_sketch(std::string_view body, Sketch& sketch, const WireLimits
 // Parts that several bodies have.
 
 // Ascending numbers.
-void put_symbols(std::string& out, const std::vector<std::uint32_t>& symbols);
-Result<void> take_symbols(ByteReader& in, std::vector<std::uint32_t>& symbols, const WireLimits& limits);
+void put_symbols(std::string& out, const std::vector<std::uint64_t>& symbols);
+Result<void> take_symbols(ByteReader& in, std::vector<std::uint64_t>& symbols, const WireLimits& limits);
 
 void put_definitions(std::string& out, const std::vector<ActorId>& definitions, KeyspaceStream& stream);
 Result<void> take_definitions(ByteReader& in, std::vector<ActorId>& definitions, KeyspaceStream& stream,

@@ -7,7 +7,9 @@ namespace syncline {
 namespace {
 
 constexpr std::uint64_t request_by_digests = 1;
-constexpr std::uint64_t request_flags_max = 1;
+constexpr std::uint64_t request_repair = 2;
+constexpr std::uint64_t request_flags_max = 3;
+constexpr std::uint64_t symbol_max = (std::uint64_t{1} << 48) - 1;
 
 template <class Word>
 void put_words(std::string& out, const std::vector<Word>& words) {
@@ -66,7 +68,7 @@ Result<void> take_list(ByteReader& in, RangeList& list) {
 }  // namespace
 
 void put_request(std::string& out, const Want& want) {
-  put_varint(out, want.by_digests ? request_by_digests : 0);
+  put_varint(out, (want.by_digests ? request_by_digests : 0) | (want.repair ? request_repair : 0));
   put_varint(out, want.leaves);
   put_words(out, std::vector{want.salt});
   put_varint(out, want.lost.size());
@@ -86,6 +88,7 @@ Result<void> take_request(std::string_view body, Want& want, MessageStorage& sto
     return failure(Errc::malformed, "want: a request that can't be read");
   want.knows_digests = true;
   want.by_digests = (*flags & request_by_digests) != 0;
+  want.repair = (*flags & request_repair) != 0;
   want.leaves = *leaves;
   want.salt = salt.front();
   const auto lost = in.varint();
@@ -100,16 +103,16 @@ Result<void> take_request(std::string_view body, Want& want, MessageStorage& sto
   return {};
 }
 
-void put_symbols(std::string& out, const std::vector<std::uint32_t>& symbols) {
+void put_symbols(std::string& out, const std::vector<std::uint64_t>& symbols) {
   put_varint(out, symbols.size());
   std::vector<std::uint64_t> gaps;
   gaps.reserve(symbols.size());
-  std::uint32_t last = 0;
-  for (const std::uint32_t symbol : symbols) gaps.push_back(symbol - std::exchange(last, symbol));
-  put_column(out, gaps, ColumnForm::literal);
+  std::uint64_t last = 0;
+  for (const std::uint64_t symbol : symbols) gaps.push_back(symbol - std::exchange(last, symbol));
+  put_column(out, gaps);  // Names are as good as random: never shorter than a byte each.
 }
 
-Result<void> take_symbols(ByteReader& in, std::vector<std::uint32_t>& symbols, const WireLimits& limits) {
+Result<void> take_symbols(ByteReader& in, std::vector<std::uint64_t>& symbols, const WireLimits& limits) {
   const auto count = in.varint();
   if (!count) return failure(Errc::malformed, "symbols: no count");
   if (*count > limits.sketch_cells_max) return failure(Errc::limit, "symbols: too many");
@@ -119,9 +122,9 @@ Result<void> take_symbols(ByteReader& in, std::vector<std::uint32_t>& symbols, c
   symbols.reserve(gaps.size());
   std::uint64_t last = 0;
   for (const std::uint64_t gap : gaps) {
-    if (gap > ~std::uint32_t{0} - last) return failure(Errc::malformed, "symbols: out of range");
+    if (gap > symbol_max - last) return failure(Errc::malformed, "symbols: out of range");
     last += gap;
-    symbols.push_back(static_cast<std::uint32_t>(last));
+    symbols.push_back(last);
   }
   return {};
 }

@@ -144,6 +144,7 @@ struct Want {
   Resume resume;
   // What a digest pass needs; all of it is left out by who doesn't know of them.
   bool knows_digests = false;
+  bool repair = false;            // Versions are distrusted: the asker will remove nothing.
   bool by_digests = false;        // Digests are to name the leaves; `ranges` has the asker's.
   std::uint64_t leaves = 0;       // How many the asker has.
   std::uint64_t salt = 0;         // Keys the digests of ranges and the sketch.
@@ -191,9 +192,9 @@ struct Chunk {
   DigestPair digests;    // Of the state read by the closing chunk; zero elsewhere.
   std::vector<LeafView> leaves;  // In leaf order.
   std::vector<RowName> dead;     // Rows of missing dots that are live nowhere. By dot.
-  // In chunk 0 of a digest pass: the low halves of the receiver's own symbols that the sender
-  // lacks. Their leaves are others here, or absent. Ascending.
-  std::vector<std::uint32_t> symbols;
+  // In chunk 0 of a digest pass: names of the receiver's own symbols that the sender lacks.
+  // Their leaves are others here, or absent. Ascending, below 2^48.
+  std::vector<std::uint64_t> symbols;
 };
 
 // The asked-for pass can't be given (the reason is for people). Ask anew, without resuming.

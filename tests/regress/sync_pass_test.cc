@@ -31,7 +31,7 @@ bool diverged(const Peer& a, const Peer& b) {
 // The digests tell, and a repair would mend it (R-AE-1): not asked for here, so that the damage can be seen.
 bool without_repairs(const Message& message) {
   const auto* want = std::get_if<Want>(&message);
-  return want == nullptr || !want->full;
+  return want == nullptr || !(want->full || want->repair);
 }
 
 bool was_noticed(Peer& peer) {

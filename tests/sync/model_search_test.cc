@@ -55,6 +55,68 @@ TEST(SyncModel, StagingInPlaceHolds) {
                       {.leaves = 2, .depth = depth(5, 7, 8), .rows = 5, .in_place = true});
 }
 
+TEST(SyncModel, DigestPassesHold) {
+  expect_no_violation("two leaves, digest passes", {.leaves = 2,
+                                                    .depth = depth(5, 7, 9),
+                                                    .rows = 4,
+                                                    .stepwise_passes = false,
+                                                    .digest_passes = true});
+}
+
+// Deeper, where one leaf is enough: the receiver's own changes while it waits.
+TEST(SyncModel, DigestPassesOfOneLeafHold) {
+  expect_no_violation("one leaf, digest passes", {.leaves = 1,
+                                                  .depth = depth(6, 8, 11),
+                                                  .rows = 4,
+                                                  .stepwise_passes = false,
+                                                  .log_cuts = false,
+                                                  .digest_passes = true});
+}
+
+TEST(SyncModel, LossOfALeafHolds) {
+  expect_no_violation("two leaves, one lost", {.leaves = 2,
+                                               .depth = depth(5, 7, 8),
+                                               .rows = 4,
+                                               .stepwise_passes = false,
+                                               .digest_passes = scale() == "deep",
+                                               .losses = true});
+}
+
+void expect_found(const char* what, const Options& options) {
+  const Outcome outcome = search(options);
+  std::printf("%s: a violation after %zu steps, among %llu states\n", what, outcome.violation.size(),
+              static_cast<unsigned long long>(outcome.states));
+  EXPECT_FALSE(outcome.violation.empty()) << what;
+  std::fputs(lines(outcome.violation).c_str(), stdout);
+}
+
+class DigestsLeftOut : public testing::TestWithParam<Broken> {};
+
+TEST_P(DigestsLeftOut, IsFound) {
+  expect_found(name(GetParam()), {.leaves = 2,
+                                  .depth = 10,
+                                  .rows = 4,
+                                  .stepwise_passes = false,
+                                  .log_cuts = false,
+                                  .digest_passes = true,
+                                  .broken = GetParam()});
+}
+INSTANTIATE_TEST_SUITE_P(SyncModel, DigestsLeftOut, testing::ValuesIn(all_broken_digests),
+                         [](const auto& param) { return std::string(name(param.param)); });
+
+class LossesLeftOut : public testing::TestWithParam<Broken> {};
+
+TEST_P(LossesLeftOut, IsFound) {
+  expect_found(name(GetParam()), {.leaves = 2,
+                                  .depth = 8,
+                                  .rows = 4,
+                                  .stepwise_passes = false,
+                                  .losses = true,
+                                  .broken = GetParam()});
+}
+INSTANTIATE_TEST_SUITE_P(SyncModel, LossesLeftOut, testing::ValuesIn(all_broken_losses),
+                         [](const auto& param) { return std::string(name(param.param)); });
+
 class LeftOut : public testing::TestWithParam<Broken> {};
 
 // These concern passes in place; the others must be found without any.

@@ -37,12 +37,19 @@ struct Pass {
   // Into the leaves themselves; then `live` isn't used, and `version` is the source's at the first
   // chunk and at the last one.
   std::uint8_t in_place = 0;
+  // Of a digest pass: nothing is staged before the sketch was made and decoded.
+  std::uint8_t sketch = 0;  // 1: the sender told its digests; 2: the receiver its sketch; 3: decoded.
+  Rows start = 0;           // The sender's version when it told its digests...
+  Rows told = 0;            // ...and what was live there.
+  Rows basis = 0;           // What was live at the receiver when it made its sketch.
 };
 
 struct Replica {
   Rows version = 0;
   Rows live = 0;
   Rows logged = 0;
+  std::uint8_t lost = 0;       // Leaves of which it knows nothing...
+  std::uint8_t distrusts = 0;  // ...or it knows that something is lost, and not what.
   Pass inbound;
 
   bool is_joining() const { return inbound.source != no_source && inbound.in_place != 0; }
@@ -51,6 +58,7 @@ struct Replica {
 struct State {
   std::array<Row, rows_max> rows{};
   std::array<Replica, replicas> at{};
+  std::uint8_t losses = 0;
 };
 
 struct Hash128 {
@@ -104,7 +112,15 @@ class Search {
     close,
     cut,
     resume,
-    forget
+    forget,
+    begin_digests,
+    sketch,
+    decode,
+    miss,
+    lose,
+    lose_silently,
+    mend,
+    repair
   };
 
   static std::uint32_t code(Verb verb, unsigned a, unsigned b = 0) {
@@ -117,7 +133,15 @@ class Search {
                                             "begins an L2 pass of", "begins a full pass of",
                                             "takes a chunk",        "takes the closing chunk",
                                             "loses its link",       "resumes from",
-                                            "cuts its log"};
+                                            "cuts its log",
+                                            "is told digests by",
+                                            "sends its sketch",
+                                            "is told what differs",
+                                            "isn't told that it differs: leaf",
+                                            "loses leaf",
+                                            "loses, not knowing which, leaf",
+                                            "is mended by",
+                                            "repairs with"};
     const char who = static_cast<char>('A' + (action >> 8 & 0xff));
     return std::string(1, who) + " " + verbs[action >> 16] + " " + std::to_string(action & 0xff);
   }
@@ -180,12 +204,18 @@ class Search {
       const Pass& pass = replica.inbound;
       take(named(replica.version) | named(replica.live) << 16 | named(replica.logged) << 32 |
            named(pass.asked) << 48);
+      if (state.losses != 0)
+        take(std::uint64_t{state.losses} | std::uint64_t{replica.lost} << 8 |
+             std::uint64_t{replica.distrusts} << 16 | std::uint64_t{1} << 62);
       if (pass.source == no_source) continue;
       take(std::uint64_t{naming.new_name[pass.source]} | std::uint64_t{pass.running} << 8 |
            std::uint64_t{pass.full} << 16 | std::uint64_t{pass.named} << 24 |
            std::uint64_t{pass.staged} << 32 | std::uint64_t{pass.in_place} << 40 | std::uint64_t{1} << 63);
       take(named(pass.live[0]) | named(pass.live[1]) << 16 | named(pass.version[0]) << 32 |
            named(pass.version[1]) << 48);
+      if (pass.sketch != 0)
+        take(named(pass.start) | named(pass.told) << 16 | named(pass.basis) << 32 |
+             std::uint64_t{pass.sketch} << 48);
     }
     return {low, high};
   }
@@ -212,9 +242,11 @@ class Search {
   }
 
   bool is_bad(const State& state) const {
+    const auto lacks = [](const Replica& replica) { return replica.lost != 0 || replica.distrusts != 0; };
     for (unsigned a = 0; a < replicas; ++a) {
       for (unsigned b = a + 1; b < replicas; ++b) {
         if (state.at[a].is_joining() || state.at[b].is_joining()) continue;
+        if (lacks(state.at[a]) || lacks(state.at[b])) continue;
         if (state.at[a].version == state.at[b].version && state.at[a].live != state.at[b].live) return true;
       }
     }
@@ -222,6 +254,7 @@ class Search {
       return false;  // An effect may be absent: that's the rule's claim.
     for (const Replica& replica : state.at) {
       if (replica.is_joining()) continue;
+      if (lacks(replica)) continue;  // It may lack what it knows that it lacks; nobody else may.
       Rows expected = 0;
       Rows removed = 0;
       for (unsigned row = 0; row < rows_max; ++row) {
@@ -269,7 +302,169 @@ class Search {
         next.at[r].logged = 0;
         offer(next, code(Verb::forget, r));
       }
+      if (options_.digest_passes) digest_all(r);
+      if (options_.losses) lose_all(r);
     }
+  }
+
+  // ---- digest passes ----
+
+  // Each leaf is a range of its own: what it is about is when digests and sketches are made.
+  std::uint8_t leaves_that_differ(const State& state, Rows a, Rows b, std::uint8_t among) const {
+    std::uint8_t differ = 0;
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
+      if ((among >> leaf & 1) != 0 && ((a ^ b) & rows_of_leaf(state, leaf)) != 0)
+        differ |= static_cast<std::uint8_t>(1U << leaf);
+    return differ;
+  }
+
+  void digest_all(unsigned r) {
+    const Replica& replica = current_->at[r];
+    if (replica.inbound.source == no_source && replica.lost == 0 && replica.distrusts == 0) {
+      for (unsigned from = 0; from < replicas; ++from) {
+        const Replica& source = current_->at[from];
+        if (from == r || without(source.version, replica.version) == 0 || !gives(source)) continue;
+        State next = *current_;
+        next.at[r].inbound = Pass{.source = static_cast<std::uint8_t>(from),
+                                  .running = 1,
+                                  .asked = replica.version,
+                                  .sketch = 1,
+                                  .start = source.version,
+                                  .told = source.live};
+        offer(next, code(Verb::begin_digests, r, from));
+      }
+      return;
+    }
+    if (replica.inbound.running == 0) return;
+    if (replica.inbound.sketch == 1) {
+      State next = *current_;
+      next.at[r].inbound.basis = replica.live;
+      next.at[r].inbound.sketch = 2;
+      offer(next, code(Verb::sketch, r));
+    } else if (replica.inbound.sketch == 2) {
+      State next = *current_;
+      decode(next, r);
+      offer(next, code(Verb::decode, r));
+      if (options_.broken == Broken::digests_are_of_later) return;  // It must show by itself.
+      const std::uint8_t named = next.at[r].inbound.named;
+      for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
+        if ((named >> leaf & 1) == 0) continue;
+        State missed = next;  // Two contents looked alike.
+        missed.at[r].inbound.named = static_cast<std::uint8_t>(named & ~(1U << leaf));
+        offer(missed, code(Verb::miss, r, leaf));
+      }
+    }
+  }
+
+  // The sender compares the receiver's sketch with what it has now, in the ranges that differed then.
+  void decode(State& state, unsigned r) const {
+    Pass& pass = state.at[r].inbound;
+    const std::uint8_t ranges = leaves_that_differ(state, pass.told, pass.basis, every_leaf());
+    pass.named = leaves_that_differ(state, state.at[pass.source].live, pass.basis, ranges);
+    pass.sketch = 3;
+    if (options_.broken == Broken::digests_are_of_later) pass.start = state.at[pass.source].version;
+  }
+
+  // The end of a digest pass. False if the sender can't name what it changed since.
+  bool close_digests(State& state, unsigned r) {
+    Replica& to = state.at[r];
+    Pass pass = to.inbound;
+    const Replica& source = state.at[pass.source];
+    const Rows since = without(source.version, pass.start);
+    if (!may_name(source, since)) return false;
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
+      if ((named_by(state, source, since) >> leaf & 1) != 0) read(state, pass, leaf, rows_of_leaf(state, leaf));
+    Rows mirrored = pass.basis;  // What the sender has, if nothing was missed.
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
+      if ((pass.staged >> leaf & 1) != 0)
+        mirrored = static_cast<Rows>(without(mirrored, rows_of_leaf(state, leaf)) | pass.live[leaf]);
+    to.inbound = Pass{};
+    const bool believed = options_.broken == Broken::sketch_is_believed ||
+                          options_.broken == Broken::digests_are_of_later;
+    if (mirrored != source.live && !believed) return true;  // Nothing is merged.
+    const Rows before = to.version;
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
+      const Rows here = rows_of_leaf(state, leaf);
+      if ((pass.staged >> leaf & 1) != 0) {
+        merge_leaf(to, here, pass.live[leaf], pass.version[leaf]);
+      } else if (options_.broken != Broken::touched_is_forgotten) {
+        merge_leaf(to, here, pass.basis & here, source.version);
+      }
+    }
+    to.version |= source.version;
+    log_rows(to, source, before);
+    return true;
+  }
+
+  // ---- losses ----
+
+  // Whether it may give passes: nothing that it lacks would look removed.
+  bool gives(const Replica& source) const {
+    return options_.broken == Broken::lost_is_absent || (source.lost == 0 && source.distrusts == 0);
+  }
+
+  void lose_all(unsigned r) {
+    const Replica& replica = current_->at[r];
+    if (current_->losses == 0 && replica.inbound.source == no_source) {
+      for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
+        const Rows here = rows_of_leaf(*current_, leaf);
+        if ((replica.live & here) == 0) continue;
+        State next = *current_;
+        next.losses = 1;
+        next.at[r].live = without(replica.live, here);
+        next.at[r].lost = static_cast<std::uint8_t>(1U << leaf);
+        offer(next, code(Verb::lose, r, leaf));
+        next.at[r].lost = 0;
+        next.at[r].distrusts = 1;
+        offer(next, code(Verb::lose_silently, r, leaf));
+      }
+    }
+    for (unsigned from = 0; from < replicas; ++from) {
+      if (from == r || replica.inbound.source != no_source) continue;
+      if (replica.lost != 0) mend_all(r, from);
+      if (replica.distrusts != 0) repair_all(r, from);
+    }
+  }
+
+  // A pass by dots that names the lost leaf, too.
+  void mend_all(unsigned r, unsigned from) {
+    const Replica& source = current_->at[from];
+    const Replica& replica = current_->at[r];
+    const Rows missing = without(source.version, replica.version);
+    if (!gives(source) || !may_name(source, missing)) return;
+    if (options_.broken != Broken::mends_from_anybody && without(replica.version, source.version) != 0) return;
+    State next = *current_;
+    Replica& to = next.at[r];
+    const std::uint8_t named = named_by(next, source, missing);
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
+      const Rows here = rows_of_leaf(next, leaf);
+      if ((to.lost >> leaf & 1) != 0) {
+        to.live = static_cast<Rows>(without(to.live, here) | (source.live & here));
+      } else if ((named >> leaf & 1) != 0) {
+        merge_leaf(to, here, source.live & here, source.version);
+      }
+    }
+    const Rows before = to.version;
+    to.version |= source.version;
+    to.lost = 0;
+    log_rows(to, source, before);
+    offer(next, code(Verb::mend, r, from));
+  }
+
+  // Between equal versions, of which it isn't known who lacks what. Both sides ask.
+  void repair_all(unsigned r, unsigned from) {
+    const Replica& other = current_->at[from];
+    const Replica& replica = current_->at[r];
+    if (other.version != replica.version || other.lost != 0) return;
+    State next = *current_;
+    for (const unsigned side : {r, from}) {
+      Replica& to = next.at[side];
+      const Rows theirs = current_->at[side == r ? from : r].live;
+      to.live = options_.broken == Broken::repair_removes ? static_cast<Rows>(to.live & theirs)
+                                                          : static_cast<Rows>(to.live | theirs);
+      to.distrusts = 0;
+    }
+    offer(next, code(Verb::repair, r, from));
   }
 
   // ---- writes ----
@@ -297,6 +492,7 @@ class Search {
     if (replica.is_joining()) return;
     if (counter < rows_per_actor && total < options_.rows) {
       for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
+        if ((replica.lost >> leaf & 1) != 0) continue;
         const Rows here = replica.live & rows_of_leaf(*current_, leaf);
         State next = *current_;
         add_row(next, r, leaf, true, here, counter, counter, replica.version);
@@ -309,7 +505,7 @@ class Search {
     }
     // One change, two rows: puts leaf 0 and removes what is seen at leaf 1.
     const Rows other = replica.live & rows_of_leaf(*current_, 1);
-    if (options_.leaves < 2 || other == 0 || counter + 2 > rows_per_actor || total + 2 > options_.rows)
+    if (options_.leaves < 2 || other == 0 || replica.lost != 0 || counter + 2 > rows_per_actor || total + 2 > options_.rows)
       return;
     State next = *current_;
     add_row(next, r, 0, true, replica.live & rows_of_leaf(*current_, 0), counter, counter + 1,
@@ -334,6 +530,7 @@ class Search {
       const Replica& replica = current_->at[r];
       if ((replica.version & change) != 0) continue;  // Seen.
       if (replica.is_joining() && options_.broken != Broken::joining_takes_changes) continue;
+      if ((leaves_named(*current_, change) & replica.lost) != 0) continue;  // Left to a pass.
       if (options_.broken != Broken::no_causal_order && options_.broken != Broken::removed_counts_as_seen &&
           without(first.past, replica.version) != 0)
         continue;
@@ -486,7 +683,7 @@ class Search {
       const Replica& source = current_->at[from];
       if (source.is_joining() && options_.broken != Broken::joining_answers) continue;
       const Rows missing = without(source.version, replica.version);
-      if (missing == 0) continue;
+      if (missing == 0 || !gives(source) || replica.lost != 0 || replica.distrusts != 0) continue;
       for (const bool full : {false, true}) {
         if (!full && !may_name(source, missing)) continue;
         if (replica.inbound.source == no_source) {
@@ -506,6 +703,19 @@ class Search {
     }
     if (replica.inbound.source == no_source) return;
     State next = *current_;
+    if (replica.inbound.sketch != 0) {
+      next.at[r].inbound = Pass{};  // Cut: it begins anew.
+      offer(next, code(Verb::cut, r, 1));
+      if (replica.inbound.sketch < 3 || !gives(current_->at[replica.inbound.source])) return;
+      next = *current_;
+      if ((replica.inbound.named & ~replica.inbound.staged) != 0) {
+        chunk(next, r);
+        offer(next, code(Verb::chunk, r));
+      } else if (close_digests(next, r)) {
+        offer(next, code(Verb::close, r));
+      }
+      return;
+    }
     if (replica.inbound.running == 0) {
       for (unsigned from = 0; from < replicas; ++from) {
         const Rows had = static_cast<Rows>(replica.inbound.version[0] | replica.inbound.version[1]);
@@ -578,6 +788,18 @@ const char* name(Broken broken) {
       return "joins_from_who_has_less";
     case Broken::joins_what_is_not_empty:
       return "joins_what_is_not_empty";
+    case Broken::sketch_is_believed:
+      return "sketch_is_believed";
+    case Broken::touched_is_forgotten:
+      return "touched_is_forgotten";
+    case Broken::digests_are_of_later:
+      return "digests_are_of_later";
+    case Broken::repair_removes:
+      return "repair_removes";
+    case Broken::lost_is_absent:
+      return "lost_is_absent";
+    case Broken::mends_from_anybody:
+      return "mends_from_anybody";
   }
   return "?";
 }

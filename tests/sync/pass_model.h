@@ -36,6 +36,12 @@ enum class Broken {
   joining_keeps_old_reads,  // A leaf that is read again is added to its first read.
   joins_from_who_has_less,  // A pass in place goes on at a peer that lacks some of what is staged.
   joins_what_is_not_empty,  // Leaves that are there already are overwritten.
+  sketch_is_believed,       // The version grows although the digests of what was named don't agree.
+  touched_is_forgotten,     // Leaves that the receiver changed since its sketch aren't merged.
+  digests_are_of_later,     // What the sender changed since it told its digests isn't read again.
+  repair_removes,           // A repair of distrusted versions merges as ever (5).
+  lost_is_absent,           // Who lost a leaf gives passes as if it had been removed.
+  mends_from_anybody,       // A lost leaf is taken from who hasn't all that was had.
 };
 inline constexpr Broken all_broken[] = {
     Broken::removed_counts_as_seen, Broken::no_causal_order,         Broken::dead_rows_stay_home,
@@ -43,6 +49,10 @@ inline constexpr Broken all_broken[] = {
     Broken::losers_are_dropped,     Broken::resumes_blindly,         Broken::joining_answers,
     Broken::joining_takes_changes,  Broken::joining_keeps_old_reads, Broken::joins_from_who_has_less,
     Broken::joins_what_is_not_empty};
+inline constexpr Broken all_broken_digests[] = {Broken::sketch_is_believed, Broken::touched_is_forgotten,
+                                                Broken::digests_are_of_later};
+inline constexpr Broken all_broken_losses[] = {Broken::repair_removes, Broken::lost_is_absent,
+                                               Broken::mends_from_anybody};
 const char* name(Broken broken);
 
 struct Options {
@@ -52,6 +62,8 @@ struct Options {
   bool stepwise_passes = true;  // Passes chunk by chunk, cut and resumed, beside whole ones.
   bool log_cuts = true;         // Logs are cut, so that full passes are needed.
   bool in_place = false;        // Full passes into an empty replica are staged in its leaves.
+  bool digest_passes = false;   // Leaves are named by sketches, too, which may miss one.
+  bool losses = false;          // A replica loses a leaf, once: it knows which, or that one is lost.
   Broken broken = Broken::nothing;
 };
 

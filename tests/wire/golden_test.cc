@@ -157,7 +157,7 @@ std::vector<Golden> goldens(MessageBox& box) {
                                  .version = {{0, 900}},
                                  .new_round = true,
                                  .by_digests = true,
-                                 .symbols = {7, 0xffffffff}}},
+                                 .symbols = {7, 0xffffffffffff}}},
       {"ranges", Ranges{1, 8, 301, {.bits = 4, .ranges = {4, 5, 6, 7}, .digests = {1, 2, 3, 4}}}},
       {"sketch", Sketch{.keyspace = 1,
                         .pass = 8,

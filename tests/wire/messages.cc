@@ -107,7 +107,7 @@ Chunk random_chunk(Random& random, MessageBox& box, std::size_t size) {
   if (chunk.by_digests)
     for (std::size_t i = random.below(5); i > 0; --i)
       chunk.symbols.push_back((chunk.symbols.empty() ? 0 : chunk.symbols.back()) +
-                              static_cast<std::uint32_t>(random.below(1'000'000)));
+                              (random.next() >> 20));
   for (const std::string& leaf : random_leaves(random, random.below(size + 1))) {
     std::vector<IndexedLiveDot> live;
     const std::size_t dots = random.one_in(3) ? random.below(4) : 1;
@@ -166,6 +166,7 @@ Want random_want(Random& random) {
   want.knows_digests = random.one_in(2);
   if (!want.knows_digests) return want;
   want.by_digests = random.one_in(2);
+  want.repair = random.one_in(2);
   want.leaves = random.skewed();
   want.salt = random.next();
   if (want.by_digests) want.ranges = random_ranges(random, true);
@@ -306,7 +307,7 @@ class Describer {
     dots("base", want.resume.base);
     dots("start", want.resume.start);
     if (!want.knows_digests) return;
-    add(" request", want.by_digests, want.leaves, want.salt);
+    add(" request", want.by_digests, want.repair, want.leaves, want.salt);
     ranges(want.ranges);
     list("lost", want.lost);
   }
@@ -323,7 +324,7 @@ class Describer {
   void operator()(const Chunk& chunk) {
     add("chunk", chunk.keyspace, chunk.pass, chunk.number, chunk.new_round, chunk.full, chunk.closing);
     if (chunk.by_digests) add("by digests");
-    for (const std::uint32_t symbol : chunk.symbols) add(symbol);
+    for (const std::uint64_t symbol : chunk.symbols) add(symbol);
     definitions(chunk.definitions);
     dots("version", chunk.version);
     digests(chunk.digests);
