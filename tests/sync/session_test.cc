@@ -242,13 +242,13 @@ TEST(Session, DivergenceIsFoundAndRepairedWithBackOff_R_AE_1_R_BLAST_3) {
     std::vector<milliseconds> asked;
     link.operate_on(0, [&](Message& message) {
       const auto* want = std::get_if<Want>(&message);
-      if (want == nullptr || !want->full) return true;
+      if (want == nullptr || !want->repair) return true;
       asked.push_back(clock.now.monotonic);
       return false;
     });
     link.operate_on(1, [](Message& message) {
       const auto* want = std::get_if<Want>(&message);
-      return want == nullptr || !want->full;
+      return want == nullptr || !want->repair;
     });
     link.run(milliseconds(120'000));
     EXPECT_TRUE(contains(a.notices(), Notice::Kind::divergence_detected));
