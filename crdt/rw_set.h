@@ -17,7 +17,7 @@ namespace syncline {
 //
 // An erasure leaves a marker at its element, or concurrent adds could not be beaten.
 // It goes with the next insert, or when it is collected: an ordinary mutation,
-// due once every copy has it. Who comes later than that with an add from before
+// due once every copy has it (in a keyspace with members that happens by itself). Who comes later than that with an add from before
 // the erasure, which nobody had heard of, finds it counted: the element is back.
 // A mutation costs O(log elements). Memory: elements and markers, one dot each (one per
 // concurrent mutation, until the next).
@@ -42,9 +42,7 @@ class RwSet : public Standalone<RwSet<T>> {
   // Drops this actor's markers within `stable`: what every copy is known to have, when this
   // copy has itself all that they had as they said so. The delta is empty if there are none.
   RwSet collect(const ActorId& actor, const Version& stable) {
-    return this->mutate(actor, 0, [&](LeafEdit& edit) {
-      rw_set_collect(edit, {}, stable, [&actor](const ActorId& writer) { return writer == actor; });
-    });
+    return this->mutate(actor, 0, [&](LeafEdit& edit) { rw_set_collect(edit, {}, stable); });
   }
 
   bool contains(const T& element) const {

@@ -84,25 +84,34 @@ void set_for_each(R& reader, Type type, Place place, Fn&& fn) {
               });
 }
 
-// Drops an RwSet's markers that no concurrent add can be beaten by any more. `stable` is what
-// every member is known to have, said when this replica itself had all that they had. Such a
-// marker was seen by whoever adds from now on, and every add that wasn't after it is here: it goes
-// with the adds it beat. `collects(actor)`: whether this replica is the one to do so for the markers
-// of that actor; if two are, nothing is harmed. Ordinary rows. O(elements and markers).
-template <LeafAccess A, class Collects>
-std::size_t rw_set_collect(A& access, Place place, const Version& stable, Collects&& collects) {
+// Whether an element of an RwSet is a marker that no concurrent add can be beaten by any more.
+// `stable` is what every member is known to have, said when this replica itself had all that they
+// had. Such a marker was seen by whoever adds from now on, and every add that wasn't after it is here: it
+// goes with the adds it beat. `collects(Dot marker)`: whether this replica is the one to do so; if two are,
+// nothing is harmed.
+template <class Collects>
+bool rw_set_is_due(std::span<const LiveDotView> live, const Version& stable, Collects&& collects) {
+  const auto marker = std::find_if(live.begin(), live.end(),
+                                   [](const LiveDotView& dot) { return dot.bytes == removed_mark; });
+  return marker != live.end() &&
+         std::all_of(live.begin(), live.end(),
+                     [&stable](const LiveDotView& dot) { return stable.contains(dot.dot); }) &&
+         collects(marker->dot);
+}
+
+// Drops those of an RwSet's markers that are due, and whose actor this is. Ordinary rows. How many
+// elements' were dropped. O(elements and markers).
+template <LeafAccess A>
+std::size_t rw_set_collect(A& access, Place place, const Version& stable) {
   const std::string prefix = leaf_prefix(place, Type::rw_set);
+  const ActorId self = access.self();
   std::vector<std::string> due;
-  access.scan(
-      std::string_view(prefix), [&](std::string_view leaf, std::span<const LiveDotView> live) -> bool {
-        const auto marker = std::find_if(live.begin(), live.end(),
-                                         [](const LiveDotView& dot) { return dot.bytes == removed_mark; });
-        if (marker != live.end() && collects(marker->dot.actor) &&
-            std::all_of(live.begin(), live.end(),
-                        [&stable](const LiveDotView& dot) { return stable.contains(dot.dot); }))
-          due.emplace_back(leaf);
-        return true;
-      });
+  access.scan(std::string_view(prefix),
+              [&](std::string_view leaf, std::span<const LiveDotView> live) -> bool {
+                if (rw_set_is_due(live, stable, [&self](const Dot& marker) { return marker.actor == self; }))
+                  due.emplace_back(leaf);
+                return true;
+              });
   for (const std::string& leaf : due) access.remove(access.open(std::string_view(leaf)));
   return due.size();
 }

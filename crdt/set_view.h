@@ -66,9 +66,7 @@ class BasicSetWriter : public BasicSetView<WriteHome<A>, T, type> {
   }
   // Drops markers of erasures; see rw_set_collect(). How many elements' were dropped.
   std::size_t collect(const Version& stable) requires(type == Type::rw_set) {
-    const ActorId self = this->home_.access().self();
-    return rw_set_collect(this->home_.access(), this->home_.place(), stable,
-                          [&self](const ActorId& actor) { return actor == self; });
+    return rw_set_collect(this->home_.access(), this->home_.place(), stable);
   }
 };
 

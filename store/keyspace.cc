@@ -44,6 +44,7 @@ Result<Version> Keyspace::update(std::string_view token, absl::FunctionRef<void(
 
 Result<Version> Keyspace::write(const std::string_view* token, absl::FunctionRef<void(Update&)> write) {
   if (is_inside(*state_)) return tl::unexpected(inside_error());
+  if (name() == members_keyspace) return tl::unexpected(system_error());
   Turn turn(state_);
   KeyspaceState* keyspace = turn->find(*slot_);
   if (keyspace == nullptr) return tl::unexpected(slot_->problem);

@@ -23,6 +23,7 @@
 #include "crdt/value.h"
 #include "crdt/version.h"
 #include "store/event.h"
+#include "store/member.h"
 #include "store/reader.h"
 #include "store/update.h"
 
@@ -142,6 +143,21 @@ class SYNCLINE_EXPORT Keyspace {
   // Waits until a whole state is here, joined or written: `timeout`, telling how
   // far it came, if that takes longer. As wait_for() otherwise.
   Result<void> wait_joined(std::chrono::milliseconds timeout) const;
+
+  // ---- what all members have: docs/guide.md, "Members" ----
+  // What every member (Replica::add_member()) is known to have on disk, by acknowledgements that peers
+  // gossip. Empty while nothing is known: no members, not all of them heard from since the list
+  // grew, a restart a moment ago. It lags behind; nothing that must be safe hangs on it.
+  Version stable_version() const;
+  // Waits until all of `version` is stable. `timeout` tells in its detail whom it waited for;
+  // `invalid_argument` if no member is listed. Otherwise as wait_for().
+  Result<void> wait_stable(const Version& version, std::chrono::milliseconds timeout) const;
+  StabilityReport stability() const;
+  // Drops markers that types keep only until all members have them (RwSet), by an ordinary change: its own,
+  // and as the first of the list those that their writer left behind. Looks at the next `leaves_max` leaves,
+  // from where the last call stopped. A replica with links does it by itself; see
+  // ReplicaOptions::collect_leaves. Errors as of update().
+  Result<Collected> collect(std::size_t leaves_max = 1'024);
 
   // What this replica has: a token for wait_for() and changes_since().
   Version version() const;

@@ -43,6 +43,8 @@ Result<void> load(ReplicaState& state, ReplicaOptions& options) {
   state.store = std::move(options.store);
   state.bound_logs();
   state.tell_damage();
+  if (const KeyspaceState* list = state.engine->find_keyspace(members_keyspace))
+    state.listed_as = state.engine->own_actor(*list);
   return {};
 }
 
@@ -60,6 +62,7 @@ Result<Replica> Replica::open(ReplicaOptions options) {
   state->log = std::move(options.log);
   state->events_max = options.events_max;
   state->give_rights = std::move(options.give_rights);
+  state->collect_leaves = options.collect_leaves;
   if (!options.path.empty()) {
     const std::size_t sixteenth = options.memory_bytes / 16;  // The last one is for malloc's waste.
     state->logs_bytes_max = 4 * sixteenth;
@@ -75,6 +78,10 @@ Result<Replica> Replica::open(ReplicaOptions options) {
     if (auto loaded = load(*state, options); !loaded) return tl::unexpected(loaded.error());
   } else {
     state->engine = std::make_unique<Engine>(options.engine);
+  }
+  {
+    Turn turn(state);  // Who is a member says under which id it goes on.
+    if (auto done = turn->pump(ReplicaState::Commit::now); !done) return tl::unexpected(done.error());
   }
   if (state->file && options.scrub_period.count() > 0) {
     state->scrub_period = options.scrub_period;
@@ -128,11 +135,14 @@ Keyspace Replica::keyspace(std::string_view name) {
 
 std::vector<std::string> Replica::keyspaces() const {
   const ReplicaState::Lock lock = Turn::acquire(*state_);
-  return state_->engine->keyspace_names();
+  std::vector<std::string> names = state_->engine->keyspace_names();
+  std::erase(names, members_keyspace);
+  return names;
 }
 
 Result<void> Replica::drop_keyspace(std::string_view name) {
   if (is_inside(*state_)) return tl::unexpected(inside_error());
+  if (name == members_keyspace) return tl::unexpected(system_error());
   Turn turn(state_);
   if (const auto refused = turn->refusal()) return tl::unexpected(*refused);
   const Error why{Errc::closed, "the keyspace was dropped"};
@@ -146,6 +156,7 @@ Result<void> Replica::drop_keyspace(std::string_view name) {
     slot.incarnation = ++turn->incarnations;
     std::erase_if(turn->new_tokens, [&](const TokenRecord& one) { return one.keyspace == name; });
     slot.acknowledged = 0;
+    slot.collecting = {};
   }
   return turn->pump(ReplicaState::Commit::now);
 }
@@ -249,7 +260,7 @@ class WakeOthers {
  private:
   std::uint64_t merged() const {
     const EngineMetrics& counts = state_.engine->metrics();
-    return counts.changes_remote + counts.passes_merged;
+    return counts.changes_remote + counts.passes_merged + counts.acknowledgements;
   }
 
   ReplicaState& state_;
@@ -341,6 +352,7 @@ void Replica::Link::run() {
   const WakeOthers wakes(*turn);
   static_cast<void>(turn->refusal());  // Looks whether there is room again.
   link.session->handle_timeout(turn->now());
+  turn->collect_in_time();
   // On error the store ended this session like all others: error() tells.
   static_cast<void>(turn->pump());
 }

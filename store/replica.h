@@ -21,6 +21,7 @@
 #include "crdt/export.h"
 #include "store/file_health.h"
 #include "store/keyspace.h"
+#include "store/member.h"
 #include "store/record_store.h"
 #include "store/rights.h"
 #include "sync/engine.h"
@@ -70,6 +71,9 @@ struct ReplicaOptions {
   EngineOptions engine;         // `entropy` is drawn from the system when it is all zero.
   std::function<Time()> clock;  // The system's clocks when empty. Called under the lock.
   LogHook log;
+  // While there are members and a link runs, so many leaves a second are looked at for what
+  // may be collected (Keyspace::collect()), one keyspace after the other. Zero: only when called.
+  std::size_t collect_leaves = 1'024;
   std::size_t events_max = 65'536;  // Events that may wait for slow watchers; see Keyspace::watch().
 };
 
@@ -101,6 +105,23 @@ class SYNCLINE_EXPORT Replica {
   // `closed` until keyspace() makes it anew. All links
   // end (Link::error()); their peers connect anew. `invalid_argument` if there is none of that name.
   Result<void> drop_keyspace(std::string_view name);
+
+  // ---- members: docs/guide.md, "Members" ----
+  // The list of replicas that count when it is asked what all have (Keyspace::stable_version()). It is a
+  // keyspace of its own, `syncline.members`, which all links share and update() refuses to write. Only
+  // these calls change it; a member that is away stays listed, and stability waits for it.
+  //
+  // Names a store: 16 hexadecimal digits, the same for as long as the file lives, and in its copies. A
+  // replica in memory has another one each time, and so has one whose file was lost.
+  std::string member_id() const;
+  // Lists a store, or gives it another label. It counts at once and is waited for until it was heard
+  // from. `invalid_argument` for an id that can't be, a label above 256 bytes; else as update().
+  Result<void> add_member(std::string_view id, std::string_view label = {});
+  // Waits for it no longer. What it has not passed on yet still arrives, should it come back.
+  // `invalid_argument` if it isn't listed.
+  Result<void> remove_member(std::string_view id);
+  // The list as this replica has it, by id.
+  Result<std::vector<Member>> members() const;
 
   EngineMetrics metrics() const;
   // Notices (divergence, amnesia, drift...) since the last call, the last

@@ -79,16 +79,18 @@ KeyspaceSlot& ReplicaState::slot(std::string_view name) {
   return made;
 }
 
+// Commits what there is, or sees to it that it will be.
+Result<void> ReplicaState::commit_when(Commit commit) {
+  if (!store || refused) return {};
+  const bool due = commit == Commit::now || commit_window.count() == 0;
+  if (due || uncommitted_bytes >= uncommitted_bytes_max) return commit_records();
+  gather();
+  return {};
+}
+
 Result<void> ReplicaState::pump(Commit commit) {
-  Result<void> outcome;
-  if (store && !refused) {
-    const bool due = commit == Commit::now || commit_window.count() == 0;
-    if (due || uncommitted_bytes >= uncommitted_bytes_max) {
-      outcome = commit_records();
-    } else {
-      gather();
-    }
-  }
+  const Result<void> outcome = commit_when(commit);
+  tend_members();
   tell_damage();
   if (engine->generation() != generation) {  // The engine failed to read.
     end_sessions(Error{Errc::storage, "the store failed: what wasn't on disk was undone"});

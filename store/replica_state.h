@@ -61,6 +61,14 @@ struct KeyspaceSlot {
   // The greatest own counter that some peer acknowledged over a link now gone.
   ActorId acknowledged_actor;
   std::uint64_t acknowledged = 0;
+  // The walk over leaves for what is collectable: from where it goes on, by which stable version, and by
+  // which the walk before it went. What others left behind is collected by the latter: they had their time.
+  struct {
+    std::string from;
+    Version stable;
+    Version before;
+    bool walking = false;
+  } collecting;
 };
 
 struct LinkState {
@@ -133,6 +141,15 @@ struct ReplicaState {
   std::deque<Tokens::const_iterator> tokens_in_order;
   std::vector<TokenRecord> new_tokens;  // For the next record.
   std::uint64_t incarnations = 0;
+  // The list of members as it was last read, when it had these digests on disk...
+  std::vector<Member> members;
+  std::optional<DigestPair> members_seen;
+  // ...and the id under which this store is, or was, listed in this run: nothing before that, unless the
+  // opening proved that the store goes on as it was.
+  std::optional<ActorId> listed_as;
+  std::chrono::milliseconds collect_at{0};  // When more leaves are looked at, of the slot after this one.
+  std::string collected_last;
+  std::size_t collect_leaves = 0;
   std::string key_buffer;  // Readers build leaf keys in it.
 
   std::deque<Delivery> deliveries;  // For watchers, in the order of commits.
@@ -173,6 +190,16 @@ struct ReplicaState {
   void end_sessions(const Error& error);
   void close(Lock& lock);
 
+  std::string member_id() const;
+  // One change of the list of members.
+  Result<void> write_members(absl::FunctionRef<void(Update&)> write);
+  // What the list says now. On error the disk failed.
+  Result<std::vector<Member>> read_members() const;
+  StabilityReport stability_of(const KeyspaceState& keyspace) const;
+  // Looks for what is collectable, if it is time to.
+  void collect_in_time();
+  Result<Collected> collect(KeyspaceSlot& slot, std::size_t leaves_max);
+
   bool knows_token(const KeyspaceSlot& slot, std::string_view token) const;
   void remember_token(const KeyspaceSlot& slot, std::string_view token);
   // For updates that came to nothing. Forgets those of `lost` again, if they are still remembered.
@@ -183,7 +210,10 @@ struct ReplicaState {
   void release(Lock& lock, const LinkState* caller);
 
  private:
+  void tend_members();
+  void announce_member(KeyspaceState& list, const Member& self);
   void close_store();
+  Result<void> commit_when(Commit commit);
   Result<void> commit_records();
   void fail_commit(const Error& error);
   void note_log(const Record& record);
@@ -205,6 +235,11 @@ inline bool is_inside(const ReplicaState& state) {
 }
 inline Error inside_error() {
   return Error{Errc::invalid_argument, "no call on the replica inside an update, a read or a visit"};
+}
+
+inline Error system_error() {
+  return Error{Errc::invalid_argument,
+               "the list of members is changed by Replica::add_member() and remove_member() only"};
 }
 
 // Runs a caller's function; what it threw, as text.

@@ -3,4 +3,5 @@
 
 #include "crdt/crdt.h"
 #include "store/keyspace.h"
+#include "store/member.h"
 #include "store/replica.h"

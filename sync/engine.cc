@@ -293,6 +293,8 @@ Result<void> Engine::drop_keyspace(std::string_view name) {
   if (impl_->source != nullptr) impl_->dropped.push_back(it->first);
   impl_->metrics.changes_waiting -= it->second->early_count();
   impl_->keyspaces.erase(it);
+  // What was acknowledged of it isn't here any more: whoever acknowledges from now on is another member.
+  if (KeyspaceState* list = find_keyspace(members_keyspace)) list->forget_self();
   ++impl_->generation;  // Sessions hold on to keyspaces: they must begin anew.
   return {};
 }

@@ -14,8 +14,9 @@ constexpr std::chrono::milliseconds epoch_rest_a_member(60);
 
 void Engine::Impl::acknowledge(KeyspaceState& keyspace, Time now) {
   const std::uint64_t revision = keyspace.stability.revision();
-  const auto rest =
-      std::max(options.epoch_rest, epoch_rest_a_member * static_cast<std::int64_t>(members.size()));
+  const auto count = static_cast<std::int64_t>(members.size());
+  const auto rest = count < 2 ? std::chrono::milliseconds(0)  // It asks nobody.
+                              : std::max(options.epoch_rest, epoch_rest_a_member * count);
   keyspace.stability.advance(keyspace.persisted_version(), keyspace.persisted_digests().context, members,
                              now.monotonic, rest);
   cut_stable(keyspace, revision);

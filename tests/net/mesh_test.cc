@@ -224,5 +224,27 @@ TEST(Mesh, AnAddressThatChangedClustersExchangesNothing_R_MEM_1) {
   EXPECT_TRUE(eventually([&] { return stranger.error(State::refused) != ""; }));
 }
 
+// Acknowledgements are gossip: who is linked to one member only hears of them all.
+TEST(Mesh, ThreeMembersKnowWhatAllOfThemHave) {
+  Peer a(quick());
+  Peer b(quick({a.address()}));
+  Peer c(quick({a.address()}));
+  for (const Peer* each : {&a, &b, &c}) ASSERT_TRUE(a.replica.add_member(each->replica.member_id()));
+  const Version written = b.put("x", "1");
+  for (const Peer* each : {&a, &b, &c}) {
+    const auto waited = each->shop.wait_stable(written, patience);
+    EXPECT_TRUE(waited) << to_string(waited.error());
+    EXPECT_EQ(each->shop.stability().members, 3U);
+  }
+  c.node.reset();
+  const Version later = a.put("x", "2");
+  ASSERT_TRUE(eventually([&] { return b.has(later); }));
+  ASSERT_TRUE(eventually([&] { return !a.shop.stability().waiting_for.empty(); }));
+  EXPECT_EQ(a.shop.stability().waiting_for.front(), c.replica.member_id());
+  EXPECT_FALSE(a.shop.stable_version().includes(later));
+  ASSERT_TRUE(b.replica.remove_member(c.replica.member_id()));  // It is not coming back.
+  EXPECT_TRUE(a.shop.wait_stable(later, patience));
+}
+
 }  // namespace
 }  // namespace syncline

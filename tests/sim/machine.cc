@@ -76,6 +76,7 @@ void Sim::Impl::start(std::uint32_t r) {
   for (std::uint8_t& byte : machine.node) byte = static_cast<std::uint8_t>(entropy_rng.next());
   const EngineOptions engine_options{.entropy = machine.entropy,
                                      .log_bytes_max = shape.log_bytes,
+                                     .log_stable_bytes = shape.log_bytes / 4,
                                      .early_bytes_max = shape.early_bytes,
                                      .join_in_place = shape.join_in_place};
   if (machine.disk) {
@@ -102,6 +103,7 @@ void Sim::Impl::start(std::uint32_t r) {
     machine.stored[name] = machine.engine->persisted_version(**opened);
     if (machine.engine->joining(**opened)) counts.marks.reach(Mark::joining_restored);
   }
+  list_members(r);
   check(r, true);
 }
 
@@ -141,6 +143,7 @@ void Sim::Impl::retire(Machine& machine) {
   counts.marks.reach(Mark::duplicate_change, metrics.changes_duplicate);
   counts.marks.reach(Mark::early_dropped, metrics.early_dropped);
   counts.marks.reach(Mark::log_cut, metrics.log_cut);
+  counts.marks.reach(Mark::log_cut_stable, metrics.log_cut_stable);
   machine.engine.reset();
 }
 
@@ -320,6 +323,7 @@ bool Sim::Impl::is_joining(std::uint32_t r, const std::string& name) {
 
 void Sim::Impl::check(std::uint32_t r, bool thorough) {
   Machine& machine = machines[r];
+  check_stable(r);
   for (const auto& [name, keyspace] : machine.keyspaces)
     if (!violation && !is_joining(r, name))
       found(oracles.find(name)->second.check(machine.views[name], *machine.engine, *keyspace, thorough));

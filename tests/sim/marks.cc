@@ -6,13 +6,13 @@ namespace syncline::sim {
 namespace {
 
 constexpr const char* names[] = {
-    "push_sent",          "duplicate_change",    "gap_buffered",  "early_dropped",      "log_cut",
-    "dot_pass",           "full_pass",           "pass_resumed",  "pass_refused",       "joined",
-    "joining_restored",   "joining_refused",     "pass_restaged", "another_round",      "dead_row_named",
-    "message_continued",  "tick_equal",          "replay_taken",  "damage_refused",     "link_fell_silent",
-    "two_connections",    "writes_lost",         "commit_failed", "room_again",         "read_failed",
-    "transaction_failed", "clock_drift_noticed", "actor_rotated", "old_disk_caught_up", "clone_wrote",
-    "core_agreed",
+    "push_sent",          "duplicate_change", "gap_buffered",       "early_dropped",       "log_cut",
+    "log_cut_stable",     "stable",           "dot_pass",           "full_pass",           "pass_resumed",
+    "pass_refused",       "joined",           "joining_restored",   "joining_refused",     "pass_restaged",
+    "another_round",      "dead_row_named",   "message_continued",  "tick_equal",          "replay_taken",
+    "damage_refused",     "link_fell_silent", "two_connections",    "writes_lost",         "commit_failed",
+    "room_again",         "read_failed",      "transaction_failed", "clock_drift_noticed", "actor_rotated",
+    "old_disk_caught_up", "clone_wrote",      "core_agreed",
 };
 static_assert(std::size(names) == mark_count);
 

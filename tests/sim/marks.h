@@ -14,6 +14,8 @@ enum class Mark : std::uint8_t {
   gap_buffered,         // One arrived before what it depends on, and waited.
   early_dropped,        // The buffer for that was full.
   log_cut,              // The recent log was cut for its budget.
+  log_cut_stable,       // It was cut at the stable floor.
+  stable,               // All members were known to have something.
   dot_pass,             // L2 completed.
   full_pass,            // L4 completed.
   pass_resumed,         // One went on where it was cut.

@@ -49,6 +49,8 @@ struct Machine {
   bool proven = false;         // Its next start continues what its disk has, and knows it.
   bool old_disk = false;       // It started from an older one, or an empty one.
   std::map<std::string, ActorId> wrote_as;
+  std::uint64_t incarnation = 0;       // As a member.
+  std::uint64_t acknowledgements = 0;  // That were checked.
 };
 
 struct Sim::Impl : Hosts {
@@ -92,6 +94,10 @@ struct Sim::Impl : Hosts {
   bool is_joining(std::uint32_t r, const std::string& name);
   void check_all();
   void check_caps(std::uint32_t r);
+  void check_stable(std::uint32_t r);
+
+  // ---- members (stability.cc) ----
+  void list_members(std::uint32_t started);
 
   // ---- chaos (chaos.cc) ----
   void operate();

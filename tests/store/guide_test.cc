@@ -136,6 +136,13 @@ TEST(Guide, DoesWhatItSays) {
   std::cout << copy.to_json().value_or("?") << '\n';
   EXPECT_EQ(printed(), *shop.to_json() + "\n");
   EXPECT_EQ(copy.digests(), shop.digests());
+
+  replica->add_member(replica->member_id(), "the office");
+  replica->add_member(other->member_id(), "Ada's till");  // Ids come by config, by phone...
+
+  auto everywhere = shop.wait_stable(*written, std::chrono::seconds(0));
+  if (!everywhere) std::cout << everywhere.error().detail << '\n';  // Not linked just now.
+  EXPECT_NE(printed().find("waiting for " + other->member_id()), std::string::npos);
 }
 
 // Lines without indentation, empty ones left out.
