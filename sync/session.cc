@@ -320,6 +320,7 @@ void Session::handle_timeout(Time now) {
       each->ack_now = true;
       each->ack_due.reset();
     }
+    each->cut_now = each->cut_due <= now.monotonic;  // The same.
     if (impl.owns_inbound(*each) &&
         each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic) {
       impl.end_inbound(*each, true);
@@ -355,7 +356,7 @@ std::chrono::milliseconds Session::poll_deadline() const {
       due = std::min(due, *each->behind_since + impl.options.pass_grace);
     if (impl.owns_inbound(*each))
       due = std::min(due, each->state->inbound->progress + impl.options.pass_timeout);
-    if (impl.has_cut_to_tell(*each)) due = std::min(due, each->cut_due);
+    if (!each->cut_now && impl.has_cut_to_tell(*each)) due = std::min(due, each->cut_due);
     if (impl.owns_inbound(*each) || impl.core().read_only) continue;
     if (each->repair_wanted) due = std::min(due, each->repair_at);
     if (impl.can_mend(*each)) due = std::min(due, each->mend_at);

@@ -28,6 +28,7 @@ bool Session::Impl::send_cut(Shared& each, Time now) {
   if (std::exchange(each.cut_members, known.members) != known.members) each.cut_floor = {};
   each.cut_told = each.state->stability.revision();
   each.cut_due = now.monotonic + options.ack_delay;
+  each.cut_now = false;
   Cut cut;
   cut.keyspace = each.mine;
   cut.members = known.members;

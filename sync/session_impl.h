@@ -67,8 +67,9 @@ struct Session::Impl {
     bool cut_waits = false;      // ...and it isn't taken in yet: it goes by another list than ours.
     std::uint64_t cut_told = 0;  // The revision of ours that was told, of this list...
     std::uint64_t cut_members = 0;
-    Counters cut_floor;  // ...and its floor.
-    Millis cut_due{0};   // Not before.
+    Counters cut_floor;    // ...and its floor.
+    Millis cut_due{0};     // Not before...
+    bool cut_now = false;  // ...but as soon as there is room.
   };
 
   Impl(Engine& engine, SessionOptions options, Time now);

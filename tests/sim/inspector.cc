@@ -81,6 +81,15 @@ Finding FrameInspector::inspect(std::string_view frame, const Engine& engine, co
       return inspect_chunk(*chunk, keyspace, sender);
     });
   }
+  if (const auto* cut = std::get_if<Cut>(&message)) {
+    // Others' disks it speaks of, too: Sim::Impl::check_stable() looks at what comes of it.
+    return with(cut->keyspace, cut->definitions, [&](Keyspace& keyspace, const Sender&) -> Finding {
+      for (const auto* version : {&cut->floor, &cut->floor_heard, &cut->met, &cut->heard})
+        for (const IndexedDot& entry : *version)
+          if (!resolve(keyspace.actors, entry)) return "a cut uses an actor that wasn't defined";
+      return {};
+    });
+  }
   if (std::holds_alternative<Refuse>(message)) ++counts.refused;
   return {};
 }
