@@ -78,6 +78,7 @@ struct Engine::Impl {
   std::vector<IndexedDot> removed;
   std::vector<OrderedOp> order;
   MemberList members;
+  std::uint64_t members_changed = 0;  // So often.
   bool read_only = false;
   std::uint64_t sequence = 0;
   std::uint64_t generation = 0;

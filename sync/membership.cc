@@ -36,7 +36,9 @@ void Engine::Impl::cut_stable(KeyspaceState& keyspace, std::uint64_t revision) {
 }
 
 void Engine::set_members(MemberList members) {
+  if (members.hash() == impl_->members.hash() && members.own() == impl_->members.own()) return;
   const MemberList before = std::exchange(impl_->members, std::move(members));
+  ++impl_->members_changed;
   for (auto& [name, keyspace] : impl_->keyspaces) keyspace->stability.follow(before, impl_->members);
 }
 

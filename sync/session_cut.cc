@@ -5,11 +5,6 @@
 #include "sync/session_impl.h"
 
 namespace syncline {
-namespace {
-
-constexpr std::uint64_t epoch_max = std::uint64_t{1} << 62;  // Nobody gets there by counting.
-
-}  // namespace
 
 bool Session::Impl::has_cut_to_tell(const Shared& each) const {
   const Acknowledgements& known = each.state->stability.known();
@@ -21,6 +16,8 @@ bool Session::Impl::has_cut_to_tell(const Shared& each) const {
 // Acknowledges what is on disk, and passes on what is new of what members have.
 bool Session::Impl::send_cut(Shared& each, Time now) {
   if (core().members.empty()) return false;
+  // After a change of the list what the peer told before may count again.
+  if (std::exchange(each.cut_list, core().members_changed) != core().members_changed) each.cut_waits = true;
   if (each.cut_waits) merge_cut(each, now);
   core().acknowledge(*each.state, now);
   if (!has_cut_to_tell(each) || now.monotonic < each.cut_due) return false;
@@ -87,6 +84,7 @@ void Session::Impl::merge_cut(Shared& each, Time now) {
   if (each.peer_cut.members != core().members.hash() || core().members.empty()) return;
   each.cut_waits = false;
   core().merge_acknowledgements(*each.state, each.peer_cut, now);
+  if (each.peer_cut.epoch < each.state->stability.known().epoch) each.cut_told = 0;  // It missed something.
   if (each.peer_cut != each.state->stability.known()) return;
   each.cut_told = each.state->stability.revision();  // The peer knows all of it.
   if (std::exchange(each.cut_members, each.peer_cut.members) != each.peer_cut.members) each.cut_floor = {};

@@ -65,6 +65,7 @@ struct Session::Impl {
 
     Acknowledgements peer_cut;   // What the peer's cuts told...
     bool cut_waits = false;      // ...and it isn't taken in yet: it goes by another list than ours.
+    std::uint64_t cut_list = 0;  // How often our list had changed when that was last tried.
     std::uint64_t cut_told = 0;  // The revision of ours that was told, of this list...
     std::uint64_t cut_members = 0;
     Counters cut_floor;    // ...and its floor.

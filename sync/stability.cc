@@ -19,6 +19,8 @@ Counters meet(const Counters& a, const Counters& b) {
   return both;
 }
 
+std::size_t bytes_for(const MemberList& members) { return (members.size() + 7) / 8; }
+
 }  // namespace
 
 MemberList::MemberList(std::vector<ActorId> incarnations, const std::optional<ActorId>& own)
@@ -66,6 +68,7 @@ void Stability::clear() {
 void Stability::merge(const Acknowledgements& theirs, const MemberList& members,
                       std::chrono::milliseconds now) {
   if (theirs.members != known_.members || members.empty()) return;
+  if (theirs.is_open() && theirs.by.size() != bytes_for(members)) return;  // Of no correct peer.
   const Acknowledgements before = known_;
   known_.floor.merge(theirs.floor);
   const bool same = theirs.epoch == known_.epoch;
@@ -94,6 +97,7 @@ void Stability::advance(const Counters& persisted, const Digest& context, const 
     if (!known_.has(*members.own())) add(persisted, members, now);
     return;
   }
+  if (known_.epoch >= epoch_max) return;  // Somebody lied: until the list changes.
   if (quiet_ == context || (closed_at_ && now < *closed_at_ + rest)) return;
   if (known_.floor.includes(persisted) && persisted.includes(known_.floor_heard)) {
     quiet_ = context;
@@ -101,7 +105,7 @@ void Stability::advance(const Counters& persisted, const Digest& context, const 
     return;
   }
   ++known_.epoch;
-  known_.by.assign((members.size() + 7) / 8, '\0');
+  known_.by.assign(bytes_for(members), '\0');
   known_.met = persisted;
   add(persisted, members, now);
 }

@@ -31,6 +31,9 @@
 
 namespace syncline {
 
+// Nobody gets there by counting: what peers may not exceed.
+inline constexpr std::uint64_t epoch_max = std::uint64_t{1} << 62;
+
 // What is known of one list's acknowledgements of one keyspace. Merging is a join.
 struct Acknowledgements {
   std::uint64_t members = 0;  // Hash of the list.

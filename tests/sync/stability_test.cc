@@ -1,4 +1,6 @@
 // What engines and sessions know of what all members have on disk.
+#include "sync/stability.h"
+
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -160,6 +162,43 @@ TEST(Stability, AcknowledgementsOfAnotherListCountOnceTheListsAgree) {
   row.tell(1, {0, 1});
   row.run(milliseconds(200));  // What was told meanwhile was kept.
   EXPECT_EQ(row.stable(1), row[0].version());
+}
+
+// Its list was another one for a moment: what it had heard before counts again.
+TEST(Stability, AListThatChangesBackFindsWhatItKnew) {
+  Row row(2);
+  row.tell_all({0, 1});
+  row[0].put(row.clock, {k});
+  row.run(milliseconds(5'000));
+  row.tell(1, {0, 1, 2});
+  row.run(milliseconds(200));
+  EXPECT_TRUE(row.stable(1).empty());
+  row.tell(1, {0, 1});
+  row.run(milliseconds(200));
+  EXPECT_EQ(row.stable(1), row[0].version());
+}
+
+TEST(Stability, AcknowledgementsThatNoListCanHaveAreLeftAlone_R_SEC_4) {
+  for (const std::string& by : {std::string(), std::string("\x03"), std::string(3, '\x01')}) {
+    Row row(2);
+    row.tell_all({0, 1, 2, 3, 4, 5, 6, 7, 8});  // Two bytes of acknowledgements.
+    row.cut_links();
+    row.connect(0, 1);
+    row.link(0).operate_on(0, [&](Message& message) {
+      if (auto* cut = std::get_if<Cut>(&message)) {
+        cut->acknowledged = by;
+        cut->epoch = epoch_max;
+        cut->met.clear();
+        cut->heard.clear();
+      }
+      return true;
+    });
+    row[0].put(row.clock, {k});
+    row.run(milliseconds(5'000));
+    expect_equal(row[0], row[1]);
+    EXPECT_TRUE(row.stable(1).empty());
+    EXPECT_EQ(row.link(0).session(1).established(), true);
+  }
 }
 
 TEST(Stability, CutsTheLogAtItsFloorAndKeepsWhatItIsToldToKeep) {
