@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/container/btree_map.h"
 #include "crdt/version.h"
 #include "store/record_store.h"
 
@@ -60,7 +61,7 @@ class Disk : public RecordStore {
   std::optional<std::string_view> leaf(std::string_view keyspace, std::string_view leaf) const;
 
  private:
-  using Leaves = std::map<std::string, std::string, std::less<>>;
+  using Leaves = absl::btree_map<std::string, std::string, std::less<>>;  // Read whole after each event.
 
   bool read_fails();
 

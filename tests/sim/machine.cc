@@ -98,7 +98,8 @@ void Sim::Impl::start(std::uint32_t r) {
     const auto opened = machine.engine->open_keyspace(name);
     SYNCLINE_ASSERT(opened.has_value());
     machine.keyspaces[name] = *opened;
-    machine.engine->watch(**opened, r % 2 == 0);
+    machine.watched = r % 2 == 0;
+    machine.engine->watch(**opened, machine.watched);
     machine.views[name] = {};
     machine.stored[name] = machine.engine->persisted_version(**opened);
     if (machine.engine->joining(**opened)) counts.marks.reach(Mark::joining_restored);
@@ -196,12 +197,14 @@ bool Sim::Impl::store(Machine& machine, const Record& record) {
                     options.defect == Defect::loses_a_staged_chunk ||
                     options.defect == Defect::mixes_up_actors;
   const bool strikes = chaos && defect_rng.one_in(rare ? 3 : 50);
-  const Record damaged = damage_record(record, strikes ? options.defect : Defect::none, *machine.disk);
   if (strikes && options.defect == Defect::skips_a_record) return true;
-  if (const auto committed = machine.disk->commit(damaged); !committed) {
+  const auto committed = machine.disk->commit(
+      strikes ? damage_record(record, options.defect, *machine.disk) : record);
+  if (!committed) {
     if (committed.error().code == Errc::damaged) found("a record doesn't fit its disk");
     return false;
   }
+  if (!machine.watched) return true;
   for (const KeyspaceRecord& part : record.keyspaces)
     for (const auto& leaf : part.leaves) machine.announceable.emplace(part.name, leaf.first);
   return true;
@@ -245,9 +248,9 @@ void Sim::Impl::commit(std::uint32_t r) {
     machine.writing.pop_front();
     if (options.defect == Defect::acknowledges_before_storing) continue;
     machine.engine->handle_persisted(sequence);
-    for (const auto& [name, keyspace] : machine.keyspaces)
-      machine.stored[name] = machine.engine->persisted_version(*keyspace);
   }
+  for (const auto& [name, keyspace] : machine.keyspaces)
+    machine.stored[name] = machine.engine->persisted_version(*keyspace);
   machine.commit_failed = fails || (!machine.writing.empty() && is_full(machine));
   if (machine.commit_failed) fail_writes(r);
   settle(r);

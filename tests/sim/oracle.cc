@@ -1,6 +1,7 @@
 #include "tests/sim/oracle.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "tests/sim/rng.h"
@@ -57,6 +58,15 @@ std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceStat
   changed_ = 0;
   merged_.clear();
   auto old = entries_.begin();
+  bool in_place = true;  // No leaf came or went so far: entries stay where they are.
+  const auto part = [&] {
+    if (!std::exchange(in_place, false)) return;
+    merged_.assign(std::make_move_iterator(entries_.begin()), std::make_move_iterator(old));
+  };
+  const auto keep = [&] {
+    if (!in_place) merged_.push_back(std::move(*old));
+    ++old;
+  };
   const auto note = [&](std::string_view leaf, const std::string* before, std::string_view after) {
     ++changed_;
     if (!wanted) return;
@@ -66,35 +76,37 @@ std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceStat
     if (!after.empty()) change.after = live_of(engine, keyspace, after);
   };
   const auto drop = [&] {
+    part();
     note(old->leaf, &old->value, {});
     hash_ -= old->hash;
     ++old;
   };
   const auto read = engine.scan(keyspace, {}, [&](std::string_view leaf, std::string_view value) {
-    while (old != entries_.end() && old->leaf < leaf) drop();
-    if (old != entries_.end() && old->leaf == leaf && old->value == value) {
-      merged_.push_back(std::move(*old++));
-      return true;
-    }
-    Entry entry{std::string(leaf), std::string(value), 0};
+    int order = 1;
+    while (old != entries_.end() && (order = old->leaf.compare(leaf)) < 0) drop();
+    const bool known = old != entries_.end() && order == 0;
+    if (known && old->value == value) return keep(), true;
+    std::uint64_t hash = 0;
     const std::uint64_t leaf_hash = hash_bytes(leaf);
     engine.for_each_live(keyspace, value, [&](const LiveDotView& dot) {
-      entry.hash += hash_live(leaf_hash, dot.dot, dot.stamp, dot.bytes);
+      hash += hash_live(leaf_hash, dot.dot, dot.stamp, dot.bytes);
     });
-    hash_ += entry.hash;
-    if (old != entries_.end() && old->leaf == leaf) {
-      hash_ -= old->hash;
-      if (old->hash != entry.hash) note(leaf, &old->value, value);  // Else the same in another order.
-      ++old;
+    hash_ += hash;
+    if (known) {
+      if (old->hash != hash) note(leaf, &old->value, value);  // Else the same in another order.
+      hash_ -= std::exchange(old->hash, hash);
+      old->value = value;
+      keep();
     } else {
+      part();
       note(leaf, nullptr, value);
+      merged_.push_back({std::string(leaf), std::string(value), hash});
     }
-    merged_.push_back(std::move(entry));
     return true;
   });
   readable_ = read.has_value();
   while (old != entries_.end()) drop();
-  entries_.swap(merged_);
+  if (!in_place) entries_.swap(merged_);
   return changes;
 }
 

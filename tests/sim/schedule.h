@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
+#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,13 +18,12 @@ inline constexpr Micros second = 1'000 * millisecond;
 // A queue of tasks in virtual time. Not thread-safe: a run has one thread.
 class Schedule {
  public:
-  using Task = std::function<void()>;
-
   Micros now() const { return now_; }
 
   // Runs the task so much later. First come, first served among tasks of one moment. O(log tasks).
-  void after(Micros delay, Task task) {
-    heap_.push_back({now_ + delay, order_++, std::move(task)});
+  template <class Fn>
+  void after(Micros delay, Fn fn) {
+    heap_.push_back({now_ + delay, order_++, Task(fn)});
     std::push_heap(heap_.begin(), heap_.end(), Later{});
   }
 
@@ -34,7 +34,7 @@ class Schedule {
   bool step() {
     if (heap_.empty()) return false;
     std::pop_heap(heap_.begin(), heap_.end(), Later{});
-    const Entry next = std::move(heap_.back());
+    Entry next = heap_.back();
     heap_.pop_back();
     now_ = std::max(now_, next.at);
     next.task();
@@ -42,6 +42,20 @@ class Schedule {
   }
 
  private:
+  // A function that holds a few numbers and pointers: takes no memory of its own.
+  class Task {
+   public:
+    template <class Fn>
+    explicit Task(Fn fn) : run_([](void* at) { (*std::launder(reinterpret_cast<Fn*>(at)))(); }) {
+      static_assert(std::is_trivially_copyable_v<Fn> && sizeof(Fn) <= sizeof bytes_);
+      new (bytes_) Fn(fn);
+    }
+    void operator()() { run_(bytes_); }
+
+   private:
+    alignas(8) unsigned char bytes_[40];
+    void (*run_)(void*);
+  };
   struct Entry {
     Micros at;
     std::uint64_t order;

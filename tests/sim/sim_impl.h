@@ -47,6 +47,7 @@ struct Machine {
   Micros paused_until = 0;
   bool commit_failed = false;  // The last one.
   bool proven = false;         // Its next start continues what its disk has, and knows it.
+  bool watched = false;        // Its changes are told.
   bool old_disk = false;       // It started from an older one, or an empty one.
   std::map<std::string, ActorId> wrote_as;
   std::uint64_t incarnation = 0;       // As a member.
