@@ -97,8 +97,8 @@ Result<void> SqliteStore::scrub_damaged(std::int64_t number, std::string& page) 
 
 // Writes a leaf that is whole anew, so that its page gets a new checksum. False if it isn't.
 Result<bool> SqliteStore::write_again(const Place& place) {
-  const auto& [id, leaf] = place;
-  const std::string_view key = leaf;
+  const auto id = std::get<0>(place);
+  const std::string_view key = std::get<1>(place);
   const auto whole = is_whole(place);
   if (!whole) return tl::unexpected(whole.error());
   if (!*whole || !**whole) return false;

@@ -133,7 +133,8 @@ class KillTest : public ::testing::Test {
 
   // Begins with an empty store and an empty peer.
   void start_over() {
-    for (const char* end : {"", "-wal", "-id"}) std::filesystem::remove(path + end);
+    for (const char* end : {"", "-wal", "-id"})
+      for (const std::string& store : {path, folder / "kept.db"}) std::filesystem::remove(store + end);
     peer = open_replica(clock, 1'000'000);
     theirs = peer.keyspace("shop");
     acknowledged.clear();

@@ -294,7 +294,8 @@ class Mirror {
 };
 
 void write_one(Update& tx, Random& random) {
-  auto map = tx.at<OrMap>("m" + std::to_string(random.below(2)));
+  const std::string key = "m" + std::to_string(random.below(2));  // Outlives its writer.
+  auto map = tx.at<OrMap>(key);
   const std::string name(1, static_cast<char>('a' + random.below(2)));
   const auto number = static_cast<std::int64_t>(random.below(3));
   switch (random.below(8)) {
