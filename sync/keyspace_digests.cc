@@ -127,6 +127,7 @@ Result<void> KeyspaceState::recount() {
   missing_ = digests.state;
   *missing_ -= state;
   digests.state = state;
+  if (lost_.waiting() > 0) forget_what_was_lost();  // Not that they were absent.
   leaf_count_ = count;
   dirty_ = true;
   return {};

@@ -272,6 +272,8 @@ class KeyspaceState {
   bool touches_lost(const ChangeView& change) const;
   Result<void> prepare_mending(Merging& merging) const;
   void mend(Merging& merging);
+  // From now on no copy of the lost leaves is taken for what they were.
+  void forget_what_was_lost();
   void write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged);
   bool was_removed_by_log(Merging& merging, IndexedDot dot) const;
   bool is_named_elsewhere(std::string_view leaf, IndexedDot dot) const;

@@ -5,6 +5,10 @@
 // it is, as if we had never seen them, if it hashes to just that; or if the peer's
 // version includes ours: then it has the effect of every row that we had there.
 // Everything else in the pass is merged as ever.
+//
+// The digest tells what was lost for as long as the version covers nothing newer
+// there. A pass that brings news of a lost leaf and can't mend it makes the digest
+// fit nothing: else an older copy would fit it, and bring back what was removed.
 #include <algorithm>
 
 #include "crdt/leaf_key.h"
@@ -15,6 +19,12 @@
 #include "sync/range_digests.h"
 
 namespace syncline {
+namespace {
+
+// Added to a state digest that no longer says what the lost leaves were.
+constexpr Digest unknown_term{0x9e3779b97f4a7c15, 0xd1b54a32d192ed03};
+
+}  // namespace
 
 std::string describe_leaf(std::string_view leaf) {
   const auto parsed = parse_leaf_key(leaf);
@@ -43,13 +53,15 @@ bool KeyspaceState::touches_lost(const ChangeView& change) const {
 // Digests have what was lost, too, and nobody can subtract one of several leaves:
 // what is left is added up once for all. A pass that doesn't tell all of them mends none.
 Result<void> KeyspaceState::prepare_mending(Merging& merging) const {
-  if (lost_.waiting() == 0 || merging.pass.repair) return {};
+  if (lost_.waiting() == 0) return {};
+  const StagedPass& pass = merging.pass;
   auto& told = merging.told;
-  for_each_staged(merging.pass, [&](const StagedChunk&, std::string_view leaf, std::string_view value) {
+  for_each_staged(pass, [&](const StagedChunk&, std::string_view leaf, std::string_view value) {
     if (lost_.waits(leaf)) told[leaf] = value;
     return true;
   });
-  if (!merging.pass.full && told.size() < lost_.waiting()) return {};
+  merging.outdates_lost = (pass.full || !told.empty()) && !version.includes(pass.version());
+  if (pass.repair || (!pass.full && told.size() < lost_.waiting())) return {};
   Digest whole;
   for (const auto& [leaf, value] : told) whole += hash_value(LeafHash(leaf), value);
   const auto scanned = scan_all({}, Lost::left_out, [&](std::string_view leaf, std::string_view value) {
@@ -59,16 +71,21 @@ Result<void> KeyspaceState::prepare_mending(Merging& merging) const {
   });
   if (!scanned) return scanned;
   whole += merging.without_lost;
-  if (whole != digests.state && !merging.pass.version().includes(version)) return {};
+  if (whole != digests.state && !pass.version().includes(version)) return {};
   merging.state_before = digests.state;
   merging.count_before = leaf_count_;
   merging.mends = true;
   return {};
 }
 
+void KeyspaceState::forget_what_was_lost() { digests.state += unknown_term; }
+
 // After all else of the pass was written.
 void KeyspaceState::mend(Merging& merging) {
-  if (!merging.mends) return;
+  if (!merging.mends) {
+    if (merging.outdates_lost) forget_what_was_lost();
+    return;
+  }
   ranges_.reset();  // What was lost is in them.
   scrub_.reset();
   digests.state -= merging.state_before;

@@ -33,6 +33,7 @@ struct KeyspaceState::Merging {
   std::vector<IndexedLive> mine, theirs, merged;
   // See mending.cc.
   bool mends = false;
+  bool outdates_lost = false;  // It has news of lost leaves.
   absl::flat_hash_map<std::string_view, std::string_view> told;  // Lost leaves, as the sender has them.
   Digest state_before;                                           // What was said of our leaves...
   Digest without_lost;                                           // ...and what all but the lost add up to.

@@ -24,7 +24,7 @@ bool Session::Impl::send_cut(Shared& each, Time now) {
   const Acknowledgements& known = each.state->stability.known();
   if (std::exchange(each.cut_members, known.members) != known.members) each.cut_floor = {};
   each.cut_told = each.state->stability.revision();
-  each.cut_due = now.monotonic + options.ack_delay;
+  each.cut_due = now.monotonic + options.tick_interval;  // A news of them per tick: links may be narrow.
   each.cut_now = false;
   Cut cut;
   cut.keyspace = each.mine;

@@ -129,6 +129,59 @@ TEST_F(LostLeaf, IsMendedOnlyByWhoHasAllThatWasHad) {
   EXPECT_FALSE(behind.version().contains(later));
 }
 
+// B hears that k was removed, and can't tell that C has all that B had. Then A's
+// copy, the very one that B lost, is older than what B's version says of k.
+TEST_F(LostLeaf, IsNotMendedByAnOldCopyOnceItsRemovalWasHeardOf_R_DUR_6) {
+  run(a, c, milliseconds(1'000));
+  const Dot news = b.put(clock, {m}, "news");
+  b.persist();
+  lose(k);
+  c.remove(clock, {k});
+  const auto keep_news = [](Message& message) {
+    return !std::holds_alternative<Push>(message) && !std::holds_alternative<Chunk>(message);
+  };
+  for (Peer* other : {&c, &a}) {
+    Link link(clock, *other, b);
+    link.operate_on(1, keep_news);
+    link.run(milliseconds(3'000));
+    ASSERT_FALSE(other->version().contains(news));
+    EXPECT_EQ(b.engine->lost_leaves(*b.shop), std::vector{k});
+  }
+  Link bc(clock, b, c);
+  bc.run(milliseconds(3'000));
+  expect_equal(b, c);
+  EXPECT_TRUE(b.live(k).empty());
+  run(a, b, milliseconds(2'000));
+  expect_equal(a, b);
+}
+
+// After a silent loss B adds up what it has. What it knows it lost isn't in that sum: it isn't what
+// a peer has who never had it.
+TEST_F(LostLeaf, IsNotTakenForAbsentAfterARecount_R_DUR_6) {
+  ASSERT_TRUE(b.disk->lose("shop", n));
+  b.restart();
+  while (!b.engine->scrub(*b.shop, 100)->finished) continue;
+  ASSERT_TRUE(b.disk->lose("shop", k));
+  ASSERT_TRUE(*b.engine->distrust(*b.shop, k));
+  {
+    Link link(clock, a, b);  // A repair brings back n; k can't be asked for.
+    link.operate_on(1, [](Message& message) {
+      const auto* const want = std::get_if<Want>(&message);
+      return want == nullptr || want->lost.empty();
+    });
+    link.run(milliseconds(1'000));
+  }
+  ASSERT_TRUE(b.engine->find(*b.shop, n)->has_value());
+  Peer fresh(4);
+  run(fresh, b, milliseconds(5'000));
+  EXPECT_EQ(b.engine->lost_leaves(*b.shop), std::vector{k});
+  run(a, b, milliseconds(5'000));
+  run(fresh, b, milliseconds(5'000));
+  EXPECT_FALSE(a.live(k).empty());
+  expect_equal(a, b);
+  expect_equal(a, fresh);
+}
+
 // A commit that fails loses it again.
 TEST_F(LostLeaf, IsLostAgainWhenItsRecordFails) {
   lose(k);
