@@ -45,9 +45,8 @@ bool KeyspaceState::note_lost(std::string_view leaf) const {
 }
 
 bool KeyspaceState::touches_lost(const ChangeView& change) const {
-  return lost_.waiting() > 0 && std::any_of(change.rows.begin(), change.rows.end(), [this](const RowView& row) {
-           return lost_.waits(row.leaf);
-         });
+  return lost_.waiting() > 0 && std::any_of(change.rows.begin(), change.rows.end(),
+                                            [this](const RowView& row) { return lost_.waits(row.leaf); });
 }
 
 // Digests have what was lost, too, and nobody can subtract one of several leaves:

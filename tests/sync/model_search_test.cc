@@ -75,7 +75,7 @@ TEST(SyncModel, DigestPassesOfOneLeafHold) {
 
 TEST(SyncModel, LossOfALeafHolds) {
   expect_no_violation("two leaves, one lost", {.leaves = 2,
-                                               .depth = depth(5, 7, 8),
+                                               .depth = depth(5, 8, 9),
                                                .rows = 4,
                                                .stepwise_passes = false,
                                                .digest_passes = scale() == "deep",

@@ -50,6 +50,8 @@ struct Replica {
   Rows logged = 0;
   std::uint8_t lost = 0;       // Leaves of which it knows nothing...
   std::uint8_t distrusts = 0;  // ...or it knows that something is lost, and not what.
+  std::uint8_t fits = 0;       // Its digest tells a copy of what was lost...
+  Rows was = 0;                // ...which is this.
   Pass inbound;
 
   bool is_joining() const { return inbound.source != no_source && inbound.in_place != 0; }
@@ -120,6 +122,7 @@ class Search {
     lose,
     lose_silently,
     mend,
+    pass_by,
     repair
   };
 
@@ -127,12 +130,18 @@ class Search {
     return static_cast<std::uint32_t>(verb) << 16 | a << 8 | b;
   }
   static std::string describe(std::uint32_t action) {
-    static constexpr const char* verbs[] = {"writes leaf",          "removes leaf",
-                                            "writes both leaves",   "gets pushed row",
-                                            "takes an L2 pass of",  "takes a full pass of",
-                                            "begins an L2 pass of", "begins a full pass of",
-                                            "takes a chunk",        "takes the closing chunk",
-                                            "loses its link",       "resumes from",
+    static constexpr const char* verbs[] = {"writes leaf",
+                                            "removes leaf",
+                                            "writes both leaves",
+                                            "gets pushed row",
+                                            "takes an L2 pass of",
+                                            "takes a full pass of",
+                                            "begins an L2 pass of",
+                                            "begins a full pass of",
+                                            "takes a chunk",
+                                            "takes the closing chunk",
+                                            "loses its link",
+                                            "resumes from",
                                             "cuts its log",
                                             "is told digests by",
                                             "sends its sketch",
@@ -141,6 +150,7 @@ class Search {
                                             "loses leaf",
                                             "loses, not knowing which, leaf",
                                             "is mended by",
+                                            "is told all but what it lost by",
                                             "repairs with"};
     const char who = static_cast<char>('A' + (action >> 8 & 0xff));
     return std::string(1, who) + " " + verbs[action >> 16] + " " + std::to_string(action & 0xff);
@@ -206,7 +216,8 @@ class Search {
            named(pass.asked) << 48);
       if (state.losses != 0)
         take(std::uint64_t{state.losses} | std::uint64_t{replica.lost} << 8 |
-             std::uint64_t{replica.distrusts} << 16 | std::uint64_t{1} << 62);
+             std::uint64_t{replica.distrusts} << 16 | std::uint64_t{replica.fits} << 24 |
+             named(replica.was) << 32 | std::uint64_t{1} << 62);
       if (pass.source == no_source) continue;
       take(std::uint64_t{naming.new_name[pass.source]} | std::uint64_t{pass.running} << 8 |
            std::uint64_t{pass.full} << 16 | std::uint64_t{pass.named} << 24 |
@@ -373,14 +384,15 @@ class Search {
     const Rows since = without(source.version, pass.start);
     if (!may_name(source, since)) return false;
     for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
-      if ((named_by(state, source, since) >> leaf & 1) != 0) read(state, pass, leaf, rows_of_leaf(state, leaf));
+      if ((named_by(state, source, since) >> leaf & 1) != 0)
+        read(state, pass, leaf, rows_of_leaf(state, leaf));
     Rows mirrored = pass.basis;  // What the sender has, if nothing was missed.
     for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
       if ((pass.staged >> leaf & 1) != 0)
         mirrored = static_cast<Rows>(without(mirrored, rows_of_leaf(state, leaf)) | pass.live[leaf]);
     to.inbound = Pass{};
-    const bool believed = options_.broken == Broken::sketch_is_believed ||
-                          options_.broken == Broken::digests_are_of_later;
+    const bool believed =
+        options_.broken == Broken::sketch_is_believed || options_.broken == Broken::digests_are_of_later;
     if (mirrored != source.live && !believed) return true;  // Nothing is merged.
     const Rows before = to.version;
     for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
@@ -413,8 +425,11 @@ class Search {
         next.losses = 1;
         next.at[r].live = without(replica.live, here);
         next.at[r].lost = static_cast<std::uint8_t>(1U << leaf);
+        next.at[r].fits = 1;
+        next.at[r].was = replica.live & here;
         offer(next, code(Verb::lose, r, leaf));
-        next.at[r].lost = 0;
+        next.at[r].lost = next.at[r].fits = 0;
+        next.at[r].was = 0;
         next.at[r].distrusts = 1;
         offer(next, code(Verb::lose_silently, r, leaf));
       }
@@ -426,29 +441,46 @@ class Search {
     }
   }
 
-  // A pass by dots that names the lost leaf, too.
+  // Passes to who lost a leaf: by dots, by dots and the lost leaf's name, and of all leaves.
   void mend_all(unsigned r, unsigned from) {
     const Replica& source = current_->at[from];
     const Replica& replica = current_->at[r];
+    if (!gives(source)) return;
     const Rows missing = without(source.version, replica.version);
-    if (!gives(source) || !may_name(source, missing)) return;
-    if (options_.broken != Broken::mends_from_anybody && without(replica.version, source.version) != 0) return;
+    const std::uint8_t touched = named_by(*current_, source, missing);
+    if (may_name(source, missing)) {
+      if (missing != 0) mend(r, from, touched);
+      mend(r, from, touched | replica.lost);
+    }
+    mend(r, from, every_leaf());
+  }
+
+  // A lost leaf is made whole if the pass tells it, and the source has all that was had or what was lost.
+  void mend(unsigned r, unsigned from, std::uint8_t named) {
+    const Replica& source = current_->at[from];
+    const Replica& replica = current_->at[r];
+    const Rows missing = without(source.version, replica.version);
+    const bool told = (named & replica.lost) != 0;
+    const Rows lost_rows = rows_of_leaf(*current_, replica.lost >> 1);  // Of leaf 0 or 1.
+    const bool has_all = without(replica.version, source.version) == 0;
+    const bool has_it = replica.fits != 0 && (source.live & lost_rows) == replica.was;
+    const bool mends = told && (has_all || has_it || options_.broken == Broken::mends_from_anybody);
+    if (!mends && missing == 0) return;
     State next = *current_;
     Replica& to = next.at[r];
-    const std::uint8_t named = named_by(next, source, missing);
-    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf) {
-      const Rows here = rows_of_leaf(next, leaf);
-      if ((to.lost >> leaf & 1) != 0) {
-        to.live = static_cast<Rows>(without(to.live, here) | (source.live & here));
-      } else if ((named >> leaf & 1) != 0) {
-        merge_leaf(to, here, source.live & here, source.version);
-      }
-    }
+    for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
+      if ((named & ~replica.lost) >> leaf & 1)
+        merge_leaf(to, rows_of_leaf(next, leaf), source.live & rows_of_leaf(next, leaf), source.version);
+    if (mends) to.live = static_cast<Rows>(without(to.live, lost_rows) | (source.live & lost_rows));
     const Rows before = to.version;
     to.version |= source.version;
-    to.lost = 0;
+    if (mends || (told && options_.broken != Broken::old_copy_mends)) {
+      to.fits = 0;
+      to.was = 0;
+    }
+    if (mends) to.lost = 0;
     log_rows(to, source, before);
-    offer(next, code(Verb::mend, r, from));
+    offer(next, code(mends ? Verb::mend : Verb::pass_by, r, from));
   }
 
   // Between equal versions, of which it isn't known who lacks what. Both sides ask.
@@ -505,7 +537,8 @@ class Search {
     }
     // One change, two rows: puts leaf 0 and removes what is seen at leaf 1.
     const Rows other = replica.live & rows_of_leaf(*current_, 1);
-    if (options_.leaves < 2 || other == 0 || replica.lost != 0 || counter + 2 > rows_per_actor || total + 2 > options_.rows)
+    if (options_.leaves < 2 || other == 0 || replica.lost != 0 || counter + 2 > rows_per_actor ||
+        total + 2 > options_.rows)
       return;
     State next = *current_;
     add_row(next, r, 0, true, replica.live & rows_of_leaf(*current_, 0), counter, counter + 1,
@@ -800,6 +833,8 @@ const char* name(Broken broken) {
       return "lost_is_absent";
     case Broken::mends_from_anybody:
       return "mends_from_anybody";
+    case Broken::old_copy_mends:
+      return "old_copy_mends";
   }
   return "?";
 }

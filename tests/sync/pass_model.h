@@ -42,6 +42,7 @@ enum class Broken {
   repair_removes,           // A repair of distrusted versions merges as ever (5).
   lost_is_absent,           // Who lost a leaf gives passes as if it had been removed.
   mends_from_anybody,       // A lost leaf is taken from who hasn't all that was had.
+  old_copy_mends,           // It is what was lost, though news of the leaf were heard since.
 };
 inline constexpr Broken all_broken[] = {
     Broken::removed_counts_as_seen, Broken::no_causal_order,         Broken::dead_rows_stay_home,
@@ -52,7 +53,7 @@ inline constexpr Broken all_broken[] = {
 inline constexpr Broken all_broken_digests[] = {Broken::sketch_is_believed, Broken::touched_is_forgotten,
                                                 Broken::digests_are_of_later};
 inline constexpr Broken all_broken_losses[] = {Broken::repair_removes, Broken::lost_is_absent,
-                                               Broken::mends_from_anybody};
+                                               Broken::mends_from_anybody, Broken::old_copy_mends};
 const char* name(Broken broken);
 
 struct Options {

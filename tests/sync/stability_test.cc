@@ -266,6 +266,26 @@ TEST(Stability, IdleLinksSayNoMoreForIt) {
   EXPECT_EQ(said[0], said[1]);
 }
 
+// They crowded narrow links when they went out as often as acknowledgements of pushes.
+TEST(Stability, NewsOfItAreToldOnceATick_R_AE_3) {
+  const milliseconds tick = SessionOptions{}.tick_interval;
+  Row row(3);
+  row.tell_all({0, 1, 2});
+  int cuts = 0;
+  row.link(0).operate_on(1, [&](Message& message) {  // What the middle one hears from both sides, and passes on.
+    cuts += std::holds_alternative<Cut>(message) ? 1 : 0;
+    return true;
+  });
+  constexpr int ticks = 10;
+  for (milliseconds passed(0); passed < ticks * tick; passed += milliseconds(50)) {
+    row[0].put(row.clock, {k});
+    row[2].put(row.clock, {m});
+    row.run(milliseconds(50));
+  }
+  EXPECT_GT(cuts, 0);
+  EXPECT_LE(cuts, ticks + 1);
+}
+
 // A failed commit may take back actors whose numbers acknowledgements name.
 TEST(Stability, AFailedCommitForgetsWhatWasHeard) {
   Row row(2, no_stable_log(), true);
