@@ -45,6 +45,16 @@ inline Replica open_replica(const TestClock& clock, std::uint64_t seed, ReplicaO
   return std::move(*replica);
 }
 
+// Two replicas that have a keyspace in common.
+class TwoReplicas : public ::testing::Test {
+ protected:
+  TestClock clock;
+  Replica ada = open_replica(clock, 1);
+  Replica bob = open_replica(clock, 2);
+  Keyspace adas = ada.keyspace("shop");
+  Keyspace bobs = bob.keyspace("shop");
+};
+
 // Two links and the cable between them.
 class Wire {
  public:

@@ -11,14 +11,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class LinkTest : public ::testing::Test {
- protected:
-  TestClock clock;
-  Replica ada = open_replica(clock, 1);
-  Replica bob = open_replica(clock, 2);
-  Keyspace adas = ada.keyspace("shop");
-  Keyspace bobs = bob.keyspace("shop");
-};
+class LinkTest : public TwoReplicas {};
 
 TEST_F(LinkTest, ReplicasThatWroteOfflineConverge) {
   must(adas.update([](auto& tx) {

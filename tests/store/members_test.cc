@@ -33,6 +33,13 @@ class MembersTest : public testing::Test {
   static void write(Keyspace keyspace, std::string_view key) {
     ASSERT_TRUE(keyspace.update([&](Update& tx) { tx.counter(key).add(1); }));
   }
+  // The keyspace that both have, of which both are members.
+  static Keyspace list_both(Replica& ada, Replica& bob) {
+    bob.keyspace("shop");
+    EXPECT_TRUE(ada.add_member(ada.member_id()));
+    EXPECT_TRUE(ada.add_member(bob.member_id()));
+    return ada.keyspace("shop");
+  }
   static std::vector<ActorId> incarnations(const Replica& replica, const std::string& id) {
     const auto listed = replica.members();
     for (const Member& each : *listed)
@@ -110,10 +117,7 @@ TEST_F(MembersTest, ErrorsSayWhatToDo) {
 TEST_F(MembersTest, AWaitOnOneThreadEndsWithWhatAnotherBrings) {
   Replica ada = open(1);
   Replica bob = open(2);
-  const Keyspace shop = ada.keyspace("shop");
-  bob.keyspace("shop");
-  ASSERT_TRUE(ada.add_member(ada.member_id()));
-  ASSERT_TRUE(ada.add_member(bob.member_id()));
+  const Keyspace shop = list_both(ada, bob);
   write(shop, "a");
   Result<void> waited;
   std::thread waiter([&] { waited = shop.wait_stable(shop.version(), 60s); });
@@ -235,10 +239,7 @@ TEST_F(MembersTest, OfTwoLiveCopiesBothHaveToAcknowledge_R_ID_4) {
 TEST_F(MembersTest, WhoDroppedAKeyspaceIsAnotherMemberFromThenOn) {
   Replica ada = open(1);
   Replica bob = open(2);
-  const Keyspace shop = ada.keyspace("shop");
-  bob.keyspace("shop");
-  ASSERT_TRUE(ada.add_member(ada.member_id()));
-  ASSERT_TRUE(ada.add_member(bob.member_id()));
+  const Keyspace shop = list_both(ada, bob);
   write(shop, "a");
   auto wire = std::make_unique<Wire>(clock, ada, bob);
   run({wire.get()});

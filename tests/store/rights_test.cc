@@ -11,7 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class RightsTest : public ::testing::Test {
+class RightsTest : public TwoReplicas {
  protected:
   static auto stock(const Keyspace& keyspace) { return keyspace.at<BoundedCounter>("stock"); }
   static Result<Version> spend(Keyspace& keyspace, std::int64_t by) {
@@ -22,11 +22,10 @@ class RightsTest : public ::testing::Test {
     must(warehouse.update([by](Update& tx) { tx.at<BoundedCounter>("stock").add(by); }));
   }
 
-  TestClock clock;
-  Replica warehouse_replica = open_replica(clock, 1);
-  Replica till_replica = open_replica(clock, 2);
-  Keyspace warehouse = warehouse_replica.keyspace("shop");
-  Keyspace till = till_replica.keyspace("shop");
+  Replica& warehouse_replica = ada;
+  Replica& till_replica = bob;
+  Keyspace& warehouse = adas;
+  Keyspace& till = bobs;
 };
 
 TEST_F(RightsTest, WhoLacksRightsAsksAndThenSpends) {
