@@ -13,6 +13,12 @@ namespace {
 // steady_clock's range would overflow above; nobody waits that long.
 constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365);
 
+Result<void> need_logs(ReplicaState& state) {
+  if (is_inside(state)) return tl::unexpected(inside_error());
+  const ReplicaState::Lock lock = Turn::acquire(state);
+  return state.need_logs();
+}
+
 // Ends a watch; see Subscription.
 void end_watch(ReplicaState& state, KeyspaceSlot& slot, const std::shared_ptr<Watcher>& watcher) {
   ReplicaState::Lock lock = Turn::acquire(state);
@@ -121,6 +127,7 @@ Result<std::string> Keyspace::to_json(std::string_view prefix, JsonTypes types) 
 }
 
 Result<std::vector<LiveWrite>> Keyspace::describe(std::string_view key) const {
+  if (auto logs = need_logs(*state_); !logs) return tl::unexpected(logs.error());
   return look([&](Reader& reader) {
     std::vector<LiveWrite> all;
     std::string buffer;
@@ -221,6 +228,7 @@ Result<void> Keyspace::wait_until(absl::FunctionRef<bool(Reader&)> enough,
 }
 
 Result<std::vector<std::string>> Keyspace::changes_since(const Version& version) const {
+  if (auto logs = need_logs(*state_); !logs) return tl::unexpected(logs.error());
   auto answer = look([&](Reader&) { return state_->engine->touched_since(*slot_->keyspace, version); });
   if (!answer) return tl::unexpected(std::move(answer.error()));
   if (!*answer) return tl::unexpected(std::move(answer->error()));

@@ -1,6 +1,8 @@
 // Where a replica keeps its records, when not in memory.
 #pragma once
 
+#include <vector>
+
 #include "crdt/error.h"
 #include "crdt/export.h"
 #include "sync/leaf_source.h"
@@ -17,6 +19,10 @@ class SYNCLINE_EXPORT RecordStore : public LeafSource {
  public:
   // What the committed records add up to. Called once, when the replica is opened.
   virtual Result<Head> load() = 0;
+
+  // The logs that the head left out (KeyspaceHead::log_later_max), as they were at load(). Called before
+  // anything is cut from them, and again if that failed; until then records may be committed.
+  virtual Result<std::vector<KeyspaceLog>> load_logs() { return std::vector<KeyspaceLog>(); }
 
   // Makes the record durable, leaves and all else (see apply() in sync/record.h).
   // On error (`storage`) nothing of it may ever become visible.

@@ -41,7 +41,6 @@ Result<void> load(ReplicaState& state, ReplicaOptions& options) {
   if (!engine) return tl::unexpected(engine.error());
   state.engine = std::move(*engine);
   state.store = std::move(options.store);
-  state.bound_logs();
   state.tell_damage();
   if (const KeyspaceState* list = state.engine->find_keyspace(members_keyspace))
     state.listed_as = state.engine->own_actor(*list);
@@ -299,6 +298,7 @@ std::unique_ptr<Replica::Link> Replica::connect(SessionOptions options, std::fun
   if (turn->cluster && *turn->cluster != options.cluster) {
     link->error = Error{Errc::wrong_cluster, "this store belongs to cluster \"" + *turn->cluster + "\""};
   } else {
+    static_cast<void>(turn->need_logs());  // Without them more is sent than need be, no more than that.
     if (options.node == SessionOptions{}.node) options.node = turn->node;
     link->session.emplace(*turn->engine, std::move(options), turn->now());
   }

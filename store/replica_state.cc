@@ -148,6 +148,18 @@ void ReplicaState::note_log(const Record& record) {
   if (logs_grown > logs_bytes_max / 16) bound_logs();
 }
 
+Result<void> ReplicaState::need_logs() {
+  if (has_logs || !store) return {};
+  auto logs = store->load_logs();
+  auto restored = logs ? engine->restore_logs(std::move(*logs)) : tl::unexpected(logs.error());
+  tell_damage();
+  // Not `damaged`: no peer gives a log back.
+  if (!restored) return failure(Errc::storage, "the log can't be read: " + restored.error().detail);
+  has_logs = true;
+  bound_logs();
+  return {};
+}
+
 void ReplicaState::bound_logs() {
   logs_grown = 0;
   if (logs_bytes_max == 0) return;
@@ -181,12 +193,15 @@ void ReplicaState::fail_commit(const Error& error) {
 }
 
 std::optional<Error> ReplicaState::refusal() {
-  if (!refused || now().monotonic < retry_at) return refused;
-  retry_at = now().monotonic + retry_interval;
-  if (store->ready()) refused.reset();
-  engine->set_read_only(refused.has_value());
-  wake_all = true;
-  return refused;
+  if (refused && now().monotonic >= retry_at) {
+    retry_at = now().monotonic + retry_interval;
+    if (store->ready()) refused.reset();
+    engine->set_read_only(refused.has_value());
+    wake_all = true;
+  }
+  if (refused) return refused;
+  const auto logs = need_logs();
+  return logs ? std::nullopt : std::optional(logs.error());
 }
 
 // ---- commits that are gathered ----

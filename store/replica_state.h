@@ -117,6 +117,7 @@ struct ReplicaState {
   std::optional<Error> refused;
   std::chrono::milliseconds retry_at{0};
   std::size_t uncommitted_bytes = 0;
+  bool has_logs = false;  // See need_logs().
   // What the recent logs of all keyspaces may hold together, zero for no bound; and by how much
   // they grew since that was looked at.
   std::size_t logs_bytes_max = 0;
@@ -127,7 +128,7 @@ struct ReplicaState {
   std::condition_variable keeper_wanted;
   std::thread keeper;
   std::chrono::milliseconds scrub_period{0};
-  FileHealth told_health;  // What the log was told of.
+  FileHealth told_health;          // What the log was told of.
   std::unique_ptr<Engine> engine;  // Null once closed.
   std::map<std::string, KeyspaceSlot, std::less<>> slots;
   std::vector<std::shared_ptr<LinkState>> links;
@@ -172,6 +173,9 @@ struct ReplicaState {
   // beyond use.
   enum class Commit { when_due, now };
   Result<void> pump(Commit commit = Commit::when_due);
+  // The logs, which opening leaves on the disk: whoever writes, meets peers or asks what changed needs
+  // them first. On error (`storage`) they are as if they had been cut.
+  Result<void> need_logs();
   // Cuts the largest logs until all together keep to their bound.
   void bound_logs();
   // Why nothing can be written now, if so. Asks the store again from time to time.

@@ -38,6 +38,15 @@ Result<bool> Statement::step() {
   return tl::unexpected(std::move(error));
 }
 
+Result<void> Statement::each(absl::FunctionRef<Result<void>()> visit) {
+  for (;;) {
+    const auto row = step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return {};
+    if (auto done = visit(); !done) return done;
+  }
+}
+
 Result<void> Statement::run() {
   for (;;) {
     const auto row = step();

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "crdt/error.h"
 
 namespace syncline {
@@ -37,6 +38,8 @@ class Statement {
   }
   // Whether there is a row; its columns live until the next call.
   Result<bool> step();
+  // Calls visit() at each row that is left, until one fails.
+  Result<void> each(absl::FunctionRef<Result<void>()> visit);
   // Runs to the end, and resets.
   Result<void> run();
   void reset() { sqlite3_reset(statement_.get()); }

@@ -51,6 +51,7 @@ class SqliteStore final : public RecordStore {
   ~SqliteStore() override;
 
   Result<Head> load() override;
+  Result<std::vector<KeyspaceLog>> load_logs() override;
   Result<void> commit(const Record& record) override;
   bool ready() override;
   Result<void> close() override;
@@ -78,7 +79,7 @@ class SqliteStore final : public RecordStore {
   struct Known {
     std::int64_t id = 0;
     std::vector<ActorId> actors;
-    std::deque<std::int64_t> log;  // Numbers of its entries.
+    std::deque<std::int64_t> log;  // Numbers of its entries; of older ones once these were loaded.
   };
   using Keyspaces = std::map<std::string, Known, std::less<>>;
 
@@ -105,12 +106,19 @@ class SqliteStore final : public RecordStore {
   static int count_log_pages(void* store, sqlite3* db, const char* schema, int pages);
   Result<void> prepare();
   Result<bool> begin_holding();
+  Result<void> pass_through(absl::FunctionRef<Result<void>()> read);
   Result<void> load_meta(Head& head);
   Result<void> load_keyspaces(Head& head);
   Result<void> forget_writers(const std::vector<std::pair<std::int64_t, std::int64_t>>& heads);
   Result<void> load_actors(Head& head);
   Result<void> load_quarantine(Head& head);
-  Result<void> load_log(Head& head);
+  Result<void> load_log_end(Head& head);
+  struct Log {
+    KeyspaceLog entries;
+    std::vector<std::int64_t> numbers;  // Theirs.
+  };
+  Result<void> read_logs(std::map<std::int64_t, Log>& logs, std::vector<std::int64_t>& bad);
+  Result<void> forget_log(const std::vector<std::int64_t>& numbers);
   Result<void> load_staged(Head& head);
   Result<void> load_tokens(Head& head);
   KeyspaceHead* head_of(Head& head, std::int64_t id);
@@ -157,6 +165,7 @@ class SqliteStore final : public RecordStore {
   std::uint64_t scrubs_ = 0;
   std::int64_t next_keyspace_ = 1;
   std::int64_t next_log_ = 1;
+  std::int64_t loaded_log_ = 0;  // What load() leaves to load_logs(): entries below this number.
   std::int64_t next_token_ = 1;
   bool proven_ = false;  // Nothing else continued what the file holds.
   bool seals_ = true;    // close() lets the next opening prove the same.

@@ -259,6 +259,19 @@ Result<std::unique_ptr<Engine>> Engine::restore(EngineOptions options, LeafSourc
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
+Result<void> Engine::restore_logs(std::vector<KeyspaceLog> logs) {
+  for (KeyspaceLog& stored : logs) {
+    KeyspaceState* const keyspace = find_keyspace(stored.name);
+    if (keyspace == nullptr || !keyspace->log.expects_older()) continue;
+    if (const auto restored = keyspace->restore_log(stored.log); !restored)
+      return failure(restored.error().code,
+                     fmt::format("keyspace \"{}\": {}", stored.name, restored.error().detail));
+  }
+  for (const auto& [name, keyspace] : impl_->keyspaces)
+    if (keyspace->log.expects_older()) keyspace->log.prepend({});
+  return {};
+}
+
 Engine::~Engine() = default;
 
 Result<KeyspaceState*> Engine::open_keyspace(std::string_view name) {

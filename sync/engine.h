@@ -133,6 +133,11 @@ class SYNCLINE_EXPORT Engine {
   // outlive the engine. `damaged`, saying which keyspace and what, unless `head`
   // is what records of an engine add up to; the leaves are not read for that.
   static Result<std::unique_ptr<Engine>> restore(EngineOptions options, LeafSource& source, Head head);
+  // Takes the logs that heads left out for later; whose log isn't among them had none. Until then logs
+  // are as if they had been cut, which is never wrong: passes are larger, a dot that was used twice may
+  // go unnoticed; and no log is kept to its bounds. Due before sessions begin. `damaged` as above; those
+  // before it were taken.
+  Result<void> restore_logs(std::vector<KeyspaceLog> logs);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -53,7 +53,9 @@ KeyspaceState::~KeyspaceState() = default;
 
 Result<void> KeyspaceState::restore(KeyspaceHead& head) {
   if (const auto restored = restore_version(head); !restored) return restored;
-  if (const auto restored = restore_log(head.log); !restored) return restored;
+  log.expect_older(std::max<std::uint64_t>(head.log_later_max, head.log.size()));
+  if (head.log_later_max == 0)
+    if (const auto restored = restore_log(head.log); !restored) return restored;
   if (!head.staged.empty() && Joining::is_one(head.staged.front())) {
     if (const auto joining = restore_joining(head); !joining) return joining;
   } else if (!head.staged.empty()) {
@@ -96,15 +98,17 @@ Result<void> KeyspaceState::restore_self(std::optional<std::uint32_t> stored) {
 }
 
 Result<void> KeyspaceState::restore_log(std::vector<LogRecord>& records) {
-  Counters logged;
+  std::vector<LogEntry> entries;
+  entries.reserve(records.size());
   for (LogRecord& record : records) {
     auto entry = LogEntry::from_record(std::move(record), actors.size());
     if (!entry) return tl::unexpected(entry.error());
-    if (entry->first <= logged[entry->actor] || entry->last() > version[entry->actor])
+    if (entry->last() > version[entry->actor])
       return failure(Errc::damaged, "a log entry of dots out of turn");
-    logged.raise(entry->actor, entry->last());
-    log.append(std::move(*entry));
+    entries.push_back(std::move(*entry));
   }
+  if (!log.is_older(entries)) return failure(Errc::damaged, "a log entry of dots out of turn");
+  log.prepend(std::move(entries));
   return {};
 }
 
@@ -652,12 +656,14 @@ std::vector<LeavesChanged> KeyspaceState::take_touched() {
 }
 
 std::size_t KeyspaceState::cut_log(std::size_t bytes) {
+  if (log.expects_older()) return 0;  // What goes first isn't here.
   std::size_t cut = 0;
   for (; log.memory_bytes() > bytes && log.begin() < log.end(); ++cut) cut_oldest();
   return cut;
 }
 
 std::size_t KeyspaceState::cut_log_within(const Counters& floor, std::size_t bytes) {
+  if (log.expects_older()) return 0;
   std::size_t cut = 0;
   for (; log.memory_bytes() > bytes && log.begin() < persisted_log_end(); ++cut) {
     const LogEntry& oldest = log[log.begin()];

@@ -55,6 +55,8 @@ class KeyspaceState {
   ~KeyspaceState();
   // As a store left it, whose log it takes. `damaged` unless records of an engine add up to that.
   Result<void> restore(KeyspaceHead& head);
+  // The log of then, if it is still to come; what was appended since stays. The same error, without effect.
+  Result<void> restore_log(std::vector<LogRecord>& records);
 
   // ---- leaves ----
   Result<std::optional<std::string_view>> find(std::string_view leaf) const;
@@ -210,8 +212,9 @@ class KeyspaceState {
   // What a scan does about lost leaves: fails at those that nothing is known of,
   // or at all whose record is unreadable, or leaves them out.
   enum class Lost { waiting_fail, unreadable_fail, left_out };
-  Result<void> scan_stored(std::string_view from, Lost lost,
-                           absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+  Result<void> scan_stored(
+      std::string_view from, Lost lost,
+      absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
   Result<void> scan_all(std::string_view from, Lost lost,
                         absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
   struct Snapshot {
@@ -282,7 +285,6 @@ class KeyspaceState {
   Result<void> check_digests(const StagedPass& pass) const;
   Result<void> restore_version(const KeyspaceHead& head);
   Result<void> restore_self(std::optional<std::uint32_t> stored);
-  Result<void> restore_log(std::vector<LogRecord>& records);
   Snapshot snapshot() const;
   void remember_pair();
   void cut_oldest();

@@ -268,6 +268,41 @@ void RecentLog::append(LogEntry entry) {
   entries_.push_back(std::move(entry));
 }
 
+void RecentLog::expect_older(std::uint64_t count_max) {
+  SYNCLINE_ASSERT(entries_.empty());
+  base_ = count_max;
+  expects_older_ = true;
+}
+
+bool RecentLog::is_older(const std::vector<LogEntry>& entries) const {
+  if (entries.size() > base_) return false;
+  std::vector<std::uint64_t> last(actors_.size());
+  for (const LogEntry& entry : entries) {
+    if (entry.actor >= last.size()) last.resize(entry.actor + std::size_t{1});
+    if (entry.first <= last[entry.actor]) return false;
+    last[entry.actor] = entry.last();
+  }
+  for (std::size_t actor = 0; actor < actors_.size(); ++actor)
+    if (const auto& numbers = actors_[actor].numbers;
+        !numbers.empty() && (*this)[numbers.front()].first <= last[actor])
+      return false;
+  return true;
+}
+
+void RecentLog::prepend(std::vector<LogEntry> entries) {
+  SYNCLINE_ASSERT(expects_older_ && entries.size() <= base_);
+  expects_older_ = false;
+  for (const LogEntry& entry : entries) {
+    if (entry.actor >= actors_.size()) actors_.resize(entry.actor + std::size_t{1});
+    actors_[entry.actor].logged.insert(entry.first, entry.last());
+    memory_bytes_ += memory_of(entry);
+  }
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    actors_[entry->actor].numbers.push_front(--base_);
+    entries_.push_front(std::move(*entry));
+  }
+}
+
 bool RecentLog::covers(std::uint32_t actor, std::uint64_t first, std::uint64_t last) const {
   if (first > last) return true;
   return actor < actors_.size() && actors_[actor].logged.contains(first, last);

@@ -57,6 +57,16 @@ class ChangeReader {
 
 class RecentLog {
  public:
+  // What is older comes later, at most so many entries: until then the log is as if it had been cut.
+  // It must be empty.
+  void expect_older(std::uint64_t count_max);
+  bool expects_older() const { return expects_older_; }
+  // Whether the entries can be what is older: no more than expected, and of each actor in the order of
+  // their counters, below what is held.
+  bool is_older(const std::vector<LogEntry>& entries) const;
+  // Takes them, oldest first.
+  void prepend(std::vector<LogEntry> entries);
+
   // Appends. The entry's first counter must be above all earlier ones of its actor.
   void append(LogEntry entry);
 
@@ -92,6 +102,7 @@ class RecentLog {
   std::deque<LogEntry> entries_;
   std::vector<PerActor> actors_;
   std::uint64_t base_ = 0;
+  bool expects_older_ = false;
   std::size_t memory_bytes_ = 0;
 };
 

@@ -72,7 +72,15 @@ struct KeyspaceHead {
   std::optional<std::uint32_t> self;
   std::uint64_t leaf_count = 0;
   std::vector<LogRecord> log;  // In the order in which they were appended.
+  // The log comes by Engine::restore_logs(), with at most so many entries; then `log` is empty.
+  std::uint64_t log_later_max = 0;
   std::vector<std::string> staged;
+};
+
+// A log that its head left out, in the order in which it was appended.
+struct KeyspaceLog {
+  std::string name;
+  std::vector<LogRecord> log;
 };
 
 struct Head {

@@ -5,9 +5,14 @@
 namespace syncline::sim {
 
 Result<Head> Disk::load() {
-  if (proven_) return proven_head();
-  forget_writers();
-  return head_;
+  if (!proven_) forget_writers();
+  Head head = proven_head();
+  older_logs_.clear();
+  for (KeyspaceHead& keyspace : head.keyspaces) {
+    keyspace.log_later_max = keyspace.log.size();
+    older_logs_.push_back({keyspace.name, std::exchange(keyspace.log, {})});
+  }
+  return head;
 }
 
 void Disk::heal() {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "crdt/version.h"
@@ -19,6 +20,7 @@ class Disk : public RecordStore {
  public:
   // ---- what an engine or a replica sees ----
   Result<Head> load() override;
+  Result<std::vector<KeyspaceLog>> load_logs() override { return older_logs_; }
   Result<void> commit(const Record& record) override;
   bool ready() override { return !full_; }
   Result<std::optional<std::string_view>> find(std::string_view keyspace, std::string_view leaf) override;
@@ -68,6 +70,7 @@ class Disk : public RecordStore {
   std::map<std::string, Leaves, std::less<>> leaves_;
   std::map<std::string, Version, std::less<>> versions_;
   Head head_;
+  std::vector<KeyspaceLog> older_logs_;                       // As they were when it was loaded.
   std::map<std::string, std::uint32_t, std::less<>> selves_;  // Actors written under.
   std::uint64_t reads_until_failure_ = 0;
   std::uint64_t reads_failed_ = 0;

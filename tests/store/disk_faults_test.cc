@@ -26,8 +26,13 @@ void append(std::string& text, std::string_view bytes) {
 
 // Everything that a store shows, as text.
 Result<std::string> contents(RecordStore& store) {
-  const auto head = store.load();
+  auto head = store.load();
   if (!head) return tl::unexpected(head.error());
+  auto logs = store.load_logs();
+  if (!logs) return tl::unexpected(logs.error());
+  for (KeyspaceLog& each : *logs)
+    for (KeyspaceHead& keyspace : head->keyspaces)
+      if (keyspace.name == each.name) keyspace.log = std::move(each.log);
   std::map<std::string, std::string> keyspaces;
   for (const KeyspaceHead& keyspace : head->keyspaces) {
     std::string& text = keyspaces[keyspace.name];
@@ -159,11 +164,19 @@ struct Ran {
   std::size_t tried = 0;
 };
 
+bool cuts_log(const Record& record) {
+  return std::any_of(record.keyspaces.begin(), record.keyspaces.end(),
+                     [](const KeyspaceRecord& part) { return !part.log_cut.empty(); });
+}
+
 // Commits batches until one fails.
 Ran run(SqliteStore& store, const Workload& work) {
   Ran ran;
   if (!store.load()) return ran;
+  bool has_logs = false;  // As late as may be.
   for (const Record& record : work.records()) {
+    if (!has_logs && cuts_log(record) && !store.load_logs()) break;
+    has_logs = has_logs || cuts_log(record);
     ++ran.tried;
     if (!store.commit(record)) break;
     ++ran.acknowledged;

@@ -301,6 +301,100 @@ TEST_F(RecordStoreTest, ADamagedStoreIsNotOpenedAndSaysWhy_R_DUR_6) {
   EXPECT_EQ(opened.error(), (Error{Errc::damaged, "keyspace \"shop\": a log entry can't be read"}));
 }
 
+// Gives its log when asked, if it can.
+class LateLogStore : public MapStore {
+ public:
+  int loads = 0;
+  bool broken = false;
+  Result<Head> load() override {
+    auto head = MapStore::load();
+    logs_.clear();
+    for (KeyspaceHead& keyspace : head->keyspaces) {
+      keyspace.log_later_max = keyspace.log.size();
+      logs_.push_back({keyspace.name, std::exchange(keyspace.log, {})});
+    }
+    return head;
+  }
+  Result<std::vector<KeyspaceLog>> load_logs() override {
+    ++loads;
+    if (broken) return failure(Errc::storage, "read error");
+    return logs_;
+  }
+
+ private:
+  std::vector<KeyspaceLog> logs_;
+};
+
+class LateLogTest : public RecordStoreTest {
+ protected:
+  // Two changes, the first at `first`.
+  LateLogTest() {
+    disk = store;
+    Replica replica = open(1);
+    Keyspace shop = replica.keyspace("shop");
+    first = must(shop.update([](auto& tx) { tx.reg("a").set(1); }));
+    must(shop.update([](auto& tx) { tx.reg("b").set(2); }));
+    store->loads = 0;
+  }
+
+  std::shared_ptr<LateLogStore> store = std::make_shared<LateLogStore>();
+  Version first;
+};
+
+TEST_F(LateLogTest, OpeningAndReadingLeaveTheLogOnTheDisk) {
+  Replica replica = open(2);
+  Keyspace shop = replica.keyspace("shop");
+  EXPECT_EQ(must(shop.to_json()), R"({"a":1,"b":2})");
+  EXPECT_EQ(store->loads, 0);
+  EXPECT_THAT(must(shop.changes_since(first)), ElementsAre("b"));
+  must(shop.update([](auto& tx) { tx.reg("c").set(3); }));
+  EXPECT_THAT(must(shop.changes_since(first)), ElementsAre("b", "c"));
+  EXPECT_TRUE(must(shop.describe("a")).at(0).time.has_value());
+  EXPECT_EQ(store->loads, 1);
+}
+
+TEST_F(LateLogTest, APeerThatLacksTheLastChangesGetsTheseAndNoMore) {
+  Replica peer = open_replica(clock, 5);
+  Keyspace theirs = peer.keyspace("shop");
+  {
+    Replica replica = open(2);
+    Wire wire(clock, replica, peer);
+    ASSERT_TRUE(wire.sync());
+    must(replica.keyspace("shop").update([](auto& tx) { tx.reg("b").set(3); }));
+  }
+  Replica replica = open(3);
+  Wire wire(clock, replica, peer);
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(must(theirs.to_json()), R"({"a":1,"b":3})");
+  EXPECT_EQ(store->loads, 2) << "once for each opening";
+}
+
+TEST_F(LateLogTest, ALogThatCantBeReadRefusesWritesUntilItCan_R_DUR_3) {
+  Replica replica = open(2);
+  Keyspace shop = replica.keyspace("shop");
+  store->broken = true;
+  const auto refused = shop.update([](auto& tx) { tx.reg("c").set(3); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), (Error{Errc::storage, "the log can't be read: read error"}));
+  EXPECT_EQ(code_of(shop.changes_since(first)), "storage");
+  EXPECT_EQ(must(shop.to_json()), R"({"a":1,"b":2})") << "reading goes on";
+  Replica peer = open_replica(clock, 5);
+  static_cast<void>(peer.keyspace("shop"));
+  Wire wire(clock, replica, peer);
+  EXPECT_TRUE(wire.sync()) << "and so do peers";
+  store->broken = false;
+  must(shop.update([](auto& tx) { tx.reg("c").set(3); }));
+  EXPECT_THAT(must(shop.changes_since(first)), ElementsAre("b", "c"));
+}
+
+TEST_F(LateLogTest, ADroppedKeyspaceIsntGivenItsOldLog) {
+  Replica replica = open(2);
+  must(replica.drop_keyspace("shop"));
+  Keyspace shop = replica.keyspace("shop");
+  must(shop.update([](auto& tx) { tx.reg("c").set(3); }));
+  EXPECT_THAT(must(shop.changes_since({})), ElementsAre("c"));
+}
+
 // Reads fail while told to.
 class FlakyStore : public MapStore {
  public:

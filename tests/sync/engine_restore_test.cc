@@ -60,7 +60,25 @@ class EngineRestore : public ::testing::Test {
     Head head = stored_.disk->head();
     damage(head);
     const auto engine = Engine::restore({}, *stored_.disk, head);
-    return engine ? "restored" : to_string(engine.error());
+    const std::string answer = engine ? "restored" : to_string(engine.error());
+    EXPECT_EQ(restored_later(std::move(head)), answer) << "the log comes later";
+    return answer;
+  }
+  // The same with the logs by themselves.
+  std::string restored_later(Head head) {
+    std::vector<KeyspaceLog> logs = take_logs(head);
+    const auto engine = Engine::restore({}, *stored_.disk, std::move(head));
+    if (!engine) return to_string(engine.error());
+    const auto restored = (*engine)->restore_logs(std::move(logs));
+    return restored ? "restored" : to_string(restored.error());
+  }
+  static std::vector<KeyspaceLog> take_logs(Head& head) {
+    std::vector<KeyspaceLog> logs;
+    for (KeyspaceHead& keyspace : head.keyspaces) {
+      keyspace.log_later_max = keyspace.log.size() + 7;
+      logs.push_back({keyspace.name, std::exchange(keyspace.log, {})});
+    }
+    return logs;
   }
   std::string restored_shop(const std::function<void(KeyspaceHead&)>& damage) {
     return restored([&](Head& head) { damage(head.keyspaces.at(0)); });
@@ -82,6 +100,41 @@ TEST_F(EngineRestore, TakesWhatItWrote) {
   EXPECT_GE(head().actors.size(), 2U);
   entry(true), entry(false);
   EXPECT_EQ(restored([](const Head&) {}), "restored");
+}
+
+TEST_F(EngineRestore, ALogThatComesLaterGoesBeforeWhatWasWrittenSince) {
+  Head head = stored_.disk->head();
+  std::vector<KeyspaceLog> logs = take_logs(head);
+  Peer again{3, {}, true};
+  again.engine = *Engine::restore({.entropy = {3, 3, 3, 3}}, *stored_.disk, std::move(head));
+  again.shop = again.engine->find_keyspace("shop");
+  again.put(clock_, {leaf("new")}, "n");
+  KeyspaceState& shop = *again.shop;
+  const Version before = stored_.engine->version(*stored_.engine->find_keyspace("shop"));
+  const Version start;
+  EXPECT_EQ(again.engine->touched_since(shop, before)->size(), 1U);
+  EXPECT_FALSE(again.engine->touched_since(shop, start)) << "as if it had been cut";
+  again.engine->cut_log(shop, 0);
+  EXPECT_EQ(again.engine->touched_since(shop, before)->size(), 1U) << "what goes first isn't here yet";
+
+  // Not more than was told, and nothing above what was written since.
+  std::vector<KeyspaceLog> many = logs;
+  many[0].log.insert(many[0].log.end(), 8, logs[0].log.at(0));
+  EXPECT_FALSE(again.engine->restore_logs(many));
+  std::vector<KeyspaceLog> twice = logs;
+  twice[0].log.push_back(again.engine->poll_record()->keyspaces.at(0).log.at(0));
+  EXPECT_EQ(to_string(again.engine->restore_logs(twice).error()),
+            "damaged: keyspace \"shop\": a log entry of dots out of turn");
+
+  ASSERT_TRUE(again.engine->restore_logs(logs));
+  auto leaves = *stored_.engine->touched_since(*stored_.engine->find_keyspace("shop"), start);
+  leaves.push_back(leaf("new"));
+  std::sort(leaves.begin(), leaves.end());
+  EXPECT_EQ(*again.engine->touched_since(shop, start), leaves);
+  ASSERT_TRUE(again.engine->restore_logs(logs)) << "once is enough";
+  EXPECT_EQ(*again.engine->touched_since(shop, start), leaves);
+  again.engine->cut_log(shop, 0);
+  EXPECT_FALSE(again.engine->touched_since(shop, before));
 }
 
 TEST_F(EngineRestore, ADamagedClockOrNameIsAnError_R_DUR_6) {
