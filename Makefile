@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 MINUTES ?= 60
 SEED ?= 1000000
 
-.PHONY: help demo test asan tsan clang asan-clang shared test-all bench deep soak tidy format clean deps deps-clang deps-lint
+.PHONY: help demo test asan tsan clang asan-clang shared test-all bench deep soak upgrade tidy format clean deps deps-clang deps-lint
 
 help:
 	@echo "make demo       peers gossip this repository's history to agreement (ARGS=--help)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-all   release and asan, with g++ and clang; shared libraries"
 	@echo "make asan|tsan|clang|asan-clang|shared   one of them"
 	@echo "make bench      benchmarks;  make deep, make soak (MINUTES=60): hours of searching"
+	@echo "make upgrade    a store that an earlier commit made (COMMIT=HEAD^) opens with this build"
 	@echo "make tidy|format|clean"
 
 deps:
@@ -71,6 +72,10 @@ soak: deps build/release/build.ninja
 	@cmake --build --preset release -j $(JOBS)
 	@SYNCLINE_SOAK_MINUTES=$(MINUTES) SYNCLINE_SOAK_SEED=$(SEED) \
 	  ctest --test-dir build/release -C $@ -L '^$@$$' -j $(JOBS) --output-on-failure --no-tests=error -V
+
+upgrade: deps build/release/build.ninja
+	@cmake --build --preset release -j $(JOBS) --target sample_store
+	@JOBS=$(JOBS) tests/store/earlier_commit $(COMMIT)
 
 SOURCES = $(shell git ls-files '*.h' '*.cc')
 tidy: deps-lint build/release-clang/build.ninja

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/store/harness.h"
+#include "tests/store/sample_store.h"
 #include "tests/support/folder.h"
 
 namespace syncline {
@@ -366,23 +367,6 @@ TEST_F(FileTest, AReplicaThatLostItsDiskJoinsAsNew_R_DUR_9) {
 
 // ---- stores of earlier releases ----
 
-// What a golden store holds. To make one for a new format: run this on a fresh
-// file with the release that writes it, and keep the closed file.
-void fill_golden(Replica& replica) {
-  Keyspace shop = replica.keyspace("shop");
-  must(replica.bind_cluster("corner-shop"));
-  must(shop.update([](auto& tx) {
-    tx.counter("stock/apples").add(12);
-    tx.set("cart/42").insert("apples");
-    tx.set("cart/42").insert("pears");
-    tx.map("customer/42").set("name", "Ada");
-    tx.reg("motd").set(std::string(9'000, 'm'));
-  }));
-  must(shop.update("a request", [](auto& tx) { tx.counter("stock/apples").add(-2); }));
-  must(shop.update([](auto& tx) { tx.set("cart/42").erase("pears"); }));
-  must(replica.keyspace("diary").update([](auto& tx) { tx.reg("today").set(1); }));
-}
-
 TEST_F(FileTest, StoresOfEachFormatOpenAndGoOn_R_UPG_1) {
   std::size_t stores = 0;
   for (const auto& entry : std::filesystem::directory_iterator(SYNCLINE_SOURCE_DIR "/tests/store/golden")) {
@@ -390,7 +374,7 @@ TEST_F(FileTest, StoresOfEachFormatOpenAndGoOn_R_UPG_1) {
     ++stores;
     copy(entry.path(), path);
     Replica twin = open_replica(clock, 1'000);
-    fill_golden(twin);
+    must(fill_sample(twin));
     Replica replica = open(path);
     EXPECT_THAT(replica.keyspaces(), ElementsAre("diary", "shop"));
     Keyspace shop = replica.keyspace("shop");
