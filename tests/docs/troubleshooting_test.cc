@@ -163,6 +163,49 @@ TEST(Troubleshooting, AStoreInUse) {
       {{path, "shop.db"}, {"process " + std::to_string(::getpid()), "process 4711"}, {host, "till-2"}});
 }
 
+// Overwrites the one place in the file where `text` stands.
+void overwrite(const std::string& path, const std::string& text, char with) {
+  std::string file = read(path);
+  const auto at = file.find(text);
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_EQ(file.find(text, at + 1), std::string::npos) << "in the log, too";
+  std::fill_n(file.begin() + static_cast<std::ptrdiff_t>(at), text.size(), with);
+  std::ofstream(path, std::ios::binary) << file;
+}
+
+TEST(Troubleshooting, ADamagedLeafAndADamagedPage) {
+  const Folder folder;
+  ReplicaOptions options;
+  options.path = folder / "shop.db";
+  options.engine.log_bytes_max = 0;
+  std::string line;
+  options.log = [&](LogLevel level, std::string_view text, const auto&) {
+    if (level >= LogLevel::warning) line = text;
+  };
+  {
+    Replica replica = *Replica::open(options);
+    ASSERT_TRUE(replica.keyspace("shop").update([](Update& tx) { tx.reg("cart/42").set("three pears"); }));
+  }
+  overwrite(options.path, "three pears", '?');
+  {
+    Replica replica = *Replica::open(options);
+    const auto found = replica.keyspace("shop").reg("cart/42").get();
+    ASSERT_FALSE(found);
+    expect_shown(to_string(found.error()));
+    ASSERT_TRUE(replica.scrub());
+    expect_shown(line);
+  }
+  const std::string file = read(options.path);
+  constexpr std::size_t page_bytes = 4'096;
+  overwrite(options.path, file.substr(file.find("???") / page_bytes * page_bytes, page_bytes), 0);
+  Replica replica = *Replica::open(options);
+  ASSERT_TRUE(replica.scrub());
+  expect_shown(line);
+  const auto refused = replica.keyspace("shop").reg("cart/42").get();
+  ASSERT_FALSE(refused);
+  expect_shown(to_string(refused.error()));
+}
+
 TEST(Troubleshooting, TooLarge) {
   Peer a;
   const auto value = a.shop.update([](Update& tx) { tx.reg("photo").set(std::string(100'000, 'x')); });
@@ -275,6 +318,9 @@ TEST(Troubleshooting, TheRestIsWhatTheSourcesSay) {
   const std::vector<Said> all = {
       {"storage: stopped until it is opened anew, for it failed: the store: disk I/O error",
        "store/sqlite_store.cc", "stopped until it is opened anew, for it failed: "},
+      {R"(damaged: what is stored under "cart/42" in keyspace "shop" fails its checksum: it can't be read )"
+       "until a peer gave it back",
+       "store/sqlite_read.cc", R"(what is stored under \"{}\" in keyspace \"{}\" fails its checksum: it ")"},
       {"disk_full: the store: database or disk is full", "store/sqlite.cc", "sqlite3_errmsg"},
       {"timeout: no connection within 5000 ms", "net/dial.cc", "no connection within {} ms"},
       {"a peer runs a copy of this very store", notices, ""},
