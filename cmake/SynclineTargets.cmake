@@ -84,7 +84,7 @@ endfunction()
 # syncline_test(<name>
 #   SOURCES <sources...>  LINKS <targets...>
 #   LABELS <labels...>    slow: not run under sanitizers
-#   TIMEOUT <seconds>     300 unless told; a timeout is a failure
+#   TIMEOUT <seconds>     300 unless told; a timeout is a failure. The longest begin first
 #   SHARDS <n>            so many tests <name>, <name>.2, <name>.3..., which share its cases and may run at once
 #   DEEP, SOAK)           also runs under `make deep`, `make soak`
 #
@@ -115,12 +115,14 @@ function(syncline_test name)
         set(test ${name})
       endif()
       add_test(NAME ${test} COMMAND ${name})
-      set_tests_properties(${test} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+      set_tests_properties(${test} PROPERTIES
+        TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT} LABELS "${arg_LABELS}"
         ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index}")
     endforeach()
   else()
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+    set_tests_properties(${name} PROPERTIES
+      TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT} LABELS "${arg_LABELS}")
   endif()
   foreach(scale IN ITEMS deep soak)
     string(TOUPPER ${scale} option)
