@@ -1,6 +1,7 @@
 #include "crdt/version.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "crdt/bytes.h"
 
@@ -10,6 +11,21 @@ namespace {
 bool before(const Version::Entry& entry, const ActorId& actor) { return entry.first < actor; }
 
 }  // namespace
+
+Version Version::of(std::vector<Entry> entries) {
+  // Of one actor the greatest counter comes first, and stays.
+  const auto earlier = [](const Entry& a, const Entry& b) {
+    return a.first == b.first ? a.second > b.second : a.first < b.first;
+  };
+  if (!std::is_sorted(entries.begin(), entries.end(), earlier))
+    std::sort(entries.begin(), entries.end(), earlier);
+  const auto same = [](const Entry& a, const Entry& b) { return a.first == b.first; };
+  entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
+  std::erase_if(entries, [](const Entry& entry) { return entry.second == 0; });
+  Version version;
+  version.entries_ = std::move(entries);
+  return version;
+}
 
 std::uint64_t Version::counter(const ActorId& actor) const {
   const auto it = std::lower_bound(entries_.begin(), entries_.end(), actor, before);

@@ -31,6 +31,10 @@ class SYNCLINE_EXPORT Version {
   // Whether all of `other` lies within. O(actors).
   bool includes(const Version& other) const;
 
+  // The least version that has all these entries, which come in any order. O(entries) if
+  // they are sorted by actor, else O(entries log entries).
+  static Version of(std::vector<Entry> entries);
+
   // Raises the actor's counter to at least `counter`. O(actors) for a new actor.
   void raise(const ActorId& actor, std::uint64_t counter);
   // The least version that includes both. O(actors).

@@ -58,6 +58,16 @@ class ActorTable {
   // Forgets the newest actors down to `size`.
   void truncate(std::uint32_t size) {
     for (; ids_.size() > size; ids_.pop_back()) index_.erase(ids_.back());
+    std::erase_if(order_, [size](std::uint32_t index) { return index >= size; });
+  }
+  // All indices in the order of their ids. O(1), or O(actors) once after new ones.
+  const std::vector<std::uint32_t>& in_order() const {
+    const auto before = [this](std::uint32_t a, std::uint32_t b) { return ids_[a] < ids_[b]; };
+    const auto known = static_cast<std::ptrdiff_t>(order_.size());
+    for (auto index = static_cast<std::uint32_t>(known); index < size(); ++index) order_.push_back(index);
+    std::sort(order_.begin() + known, order_.end(), before);
+    std::inplace_merge(order_.begin(), order_.begin() + known, order_.end(), before);
+    return order_;
   }
   std::uint32_t find(const ActorId& id) const {
     const auto it = index_.find(id);
@@ -74,6 +84,7 @@ class ActorTable {
     }
   };
   std::vector<ActorId> ids_;
+  mutable std::vector<std::uint32_t> order_;  // As far as somebody asked.
   absl::flat_hash_map<ActorId, std::uint32_t, Hash> index_;
 };
 

@@ -31,10 +31,11 @@ class CountWaiting {
 bool is_keyspace_name(std::string_view name) { return !name.empty() && name.size() <= 1024; }
 
 Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
-  Version version;
-  for (const IndexedDot& entry : counters.since({}))
-    version.raise(keyspace.actors[entry.actor], entry.counter);
-  return version;
+  std::vector<Version::Entry> entries;
+  entries.reserve(counters.size());
+  for (const std::uint32_t actor : keyspace.actors.in_order())
+    if (counters[actor] != 0) entries.emplace_back(keyspace.actors[actor], counters[actor]);
+  return Version::of(std::move(entries));
 }
 
 }  // namespace

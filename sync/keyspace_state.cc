@@ -211,6 +211,12 @@ Result<void> KeyspaceState::scan_all(
   return {};
 }
 
+bool KeyspaceState::for_each_pending(absl::FunctionRef<void(std::string_view)> fn) const {
+  if (in_memory() || unpersisted_emptyings_ > 0) return false;
+  for (auto at = table_.lower_bound({}); at.valid(); at.next()) fn(at.key());
+  return true;
+}
+
 Result<std::optional<std::string_view>> KeyspaceState::find_persisted(std::string_view leaf) const {
   return in_memory() ? find(leaf) : find_stored(leaf);
 }

@@ -64,6 +64,10 @@ class KeyspaceState {
   Result<KnownLeaf> find_known(std::string_view leaf) const;
   Result<void> scan(std::string_view from,
                     absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
+  // Calls fn for each leaf that records which aren't persisted yet may change, in order; other leaves
+  // read as the source has them. False, and no call, if that can be any: in memory, and while the source
+  // shows what is no more.
+  bool for_each_pending(absl::FunctionRef<void(std::string_view leaf)> fn) const;
   // The same of what is on disk: what peers may be shown.
   Result<std::optional<std::string_view>> find_persisted(std::string_view leaf) const;
   Result<void> scan_persisted(

@@ -77,6 +77,14 @@ TEST(Version, CoversUpToItsCounters) {
   EXPECT_FALSE(one.contains(Dot{actor(3), 1}));
 }
 
+TEST(Version, OfEntriesInAnyOrderIsWhatRaisingGives) {
+  const std::vector<Version::Entry> entries{{actor(2), 4}, {actor(3), 0}, {actor(1), 3}, {actor(2), 5}};
+  Version raised;
+  for (const auto& [id, counter] : entries) raised.raise(id, counter);
+  EXPECT_EQ(Version::of(entries), raised);
+  EXPECT_EQ(Version::of({}), Version());
+}
+
 TEST(Version, MergeIsTheLeastThatIncludesBoth) {
   const Version one = version({{actor(1), 3}, {actor(2), 5}});
   const Version two = version({{actor(2), 2}, {actor(3), 1}});

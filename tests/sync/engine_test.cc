@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "crdt/hlc.h"
+#include "sync/keyspace_state.h"
 #include "tests/support/scale.h"
 #include "tests/sync/peers.h"
 
@@ -362,6 +363,37 @@ TEST(Engine, ARestartFromTheDiskIsTheSameState) {
   link.run(milliseconds(1'000));
   EXPECT_EQ(link.session(1).metrics().full_passes_in, 0U);  // The log survived, too.
   expect_equal(a, b);
+}
+
+// What a reader must look at anew after a change, without reading all.
+TEST(PendingLeaves, AreThoseThatNoDiskHasYet) {
+  TestClock clock;
+  Peer peer(1, {}, true);
+  const auto pending = [&peer] {
+    std::vector<std::string> leaves;
+    EXPECT_TRUE(peer.shop->for_each_pending([&](std::string_view leaf) { leaves.emplace_back(leaf); }));
+    return leaves;
+  };
+  peer.put(clock, {leaf("a"), leaf("b")});
+  EXPECT_EQ(pending(), (std::vector{leaf("a"), leaf("b")}));
+  peer.persist();
+  EXPECT_EQ(pending(), std::vector<std::string>());
+  peer.remove(clock, {leaf("b")});
+  EXPECT_EQ(pending(), std::vector{leaf("b")});
+  Peer in_memory(2);
+  EXPECT_FALSE(in_memory.shop->for_each_pending([](std::string_view) { ADD_FAILURE(); }));
+}
+
+TEST(ActorTable, InOrderFollowsWhoComesAndGoes) {
+  ActorTable actors;
+  const auto intern = [&actors](int first) { actors.intern(ActorId{{static_cast<std::uint8_t>(first)}}); };
+  for (const int first : {5, 2, 9}) intern(first);
+  EXPECT_EQ(actors.in_order(), (std::vector<std::uint32_t>{1, 0, 2}));
+  actors.truncate(1);
+  for (const int first : {1, 7}) intern(first);
+  EXPECT_EQ(actors.in_order(), (std::vector<std::uint32_t>{1, 0, 2}));
+  actors.truncate(0);
+  EXPECT_TRUE(actors.in_order().empty());
 }
 
 }  // namespace
