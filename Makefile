@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 MINUTES ?= 60
 SEED ?= 1000000
 
-.PHONY: help demo test asan tsan clang asan-clang shared test-all bench deep soak upgrade tidy format clean deps deps-clang deps-lint
+.PHONY: help demo test asan tsan clang asan-clang shared test-all bench deep soak upgrade same-trace tidy format clean deps deps-clang deps-lint
 
 help:
 	@echo "make demo       peers gossip this repository's history to agreement (ARGS=--help)"
@@ -15,6 +15,7 @@ help:
 	@echo "make asan|tsan|clang|asan-clang|shared   one of them"
 	@echo "make bench      benchmarks;  make deep, make soak (MINUTES=60): hours of searching"
 	@echo "make upgrade    a store that an earlier commit made (COMMIT=HEAD^) opens with this build"
+	@echo "make same-trace   the simulator runs alike as g++ and as clang builds it"
 	@echo "make tidy|format|clean"
 
 deps:
@@ -76,6 +77,11 @@ soak: deps build/release/build.ninja
 upgrade: deps build/release/build.ninja
 	@cmake --build --preset release -j $(JOBS) --target sample_store
 	@JOBS=$(JOBS) tests/store/earlier_commit $(COMMIT)
+
+same-trace: deps deps-clang build/release/build.ninja build/release-clang/build.ninja
+	@cmake --build --preset release -j $(JOBS) --target sim_run
+	@cmake --build --preset release-clang -j $(JOBS) --target sim_run
+	@tests/sim/same_trace build/release/tests/sim/sim_run build/release-clang/tests/sim/sim_run
 
 SOURCES = $(shell git ls-files '*.h' '*.cc')
 tidy: deps-lint build/release-clang/build.ninja

@@ -32,4 +32,5 @@ endif()
 file(RELATIVE_PATH SYNCLINE_PC_PREFIX
   "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 configure_file(cmake/syncline.pc.in "${PROJECT_BINARY_DIR}/syncline.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/syncline.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(cmake/syncline-sim.pc.in "${PROJECT_BINARY_DIR}/syncline-sim.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/syncline.pc" "${PROJECT_BINARY_DIR}/syncline-sim.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

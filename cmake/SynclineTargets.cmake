@@ -5,13 +5,14 @@
 #   SOURCES <sources...>            private headers may stand here too
 #   LINKS <targets...>              what the public headers need
 #   PRIVATE_LINKS <targets...>      what only the sources need
-#   UMBRELLA)                       <room>.h is also offered as <syncline/<room>.h>
+#   UMBRELLA                        <room>.h is also offered as <syncline/<room>.h>
+#   FACADE <header>)                so is this one, told from the root, instead
 #
 # Makes syncline_<room>, alias syncline::<room>. File names are relative to the
 # room; the include base is the root, so "crdt/dot.h" reads alike everywhere.
 # Without sources the room is header-only.
 function(syncline_library room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "UMBRELLA" "" "HEADERS;SOURCES;LINKS;PRIVATE_LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "UMBRELLA" "FACADE" "HEADERS;SOURCES;LINKS;PRIVATE_LINKS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "syncline_library(${room}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -39,10 +40,13 @@ function(syncline_library room)
 
   set(umbrella_set)
   if(arg_UMBRELLA)
+    set(arg_FACADE "${room}/${room}.h")
+  endif()
+  if(arg_FACADE)
     # <syncline/net.h> and not <net/net.h>: glibc owns a folder net/ of headers.
     set(forwarders "${PROJECT_BINARY_DIR}/include")
     file(CONFIGURE OUTPUT "${forwarders}/syncline/${room}.h"
-      CONTENT "// Everything that syncline::@room@ offers.\n#pragma once\n#include \"@room@/@room@.h\"\n" @ONLY)
+      CONTENT "// Everything that syncline::@room@ offers.\n#pragma once\n#include \"@arg_FACADE@\"\n" @ONLY)
     target_sources(${target} ${scope}
       FILE_SET umbrella TYPE HEADERS BASE_DIRS "${forwarders}" FILES "${forwarders}/syncline/${room}.h")
     set(umbrella_set FILE_SET umbrella DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -23,10 +23,14 @@ foreach(program IN LISTS programs)
 endforeach()
 
 set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
-execute_process(COMMAND pkg-config --cflags --libs syncline
-  OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-separate_arguments(flags UNIX_COMMAND "${flags}")
 foreach(program IN LISTS programs)
+  set(module syncline)
+  if(program STREQUAL "under_faults")
+    set(module syncline-sim)
+  endif()
+  execute_process(COMMAND pkg-config --cflags --libs ${module}
+    OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
   run("${CXX}" -std=c++20 "${SCRATCH}/source/${program}.cc" -o "${SCRATCH}/${program}" ${flags}
       "-Wl,-rpath,${prefix}/${LIBDIR}")
   run("${SCRATCH}/${program}")

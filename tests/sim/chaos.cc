@@ -46,11 +46,12 @@ void Sim::Impl::write(std::uint32_t r) {
       found("a keyspace can be written while it is joining");
     return counts.marks.reach(Mark::joining_refused);
   }
+  if (has_rot() && !machine.engine->lost_leaves(*keyspace).empty()) return;
   if (machine.disk && dice.strikes(Fault::read_error)) machine.disk->fail_read(own.between(1, 4));
   Oracle::View& view = machine.views[name];
   const std::uint64_t failed_before = machine.disk ? machine.disk->reads_failed() : 0;
   Finding finding = sim::operate(*machine.engine, *keyspace, time_of(r), r, shape.operations,
-                                 machine.disk.get(), own, oracles.find(name)->second, view);
+                                 machine.disk.get(), own, oracles.find(name)->second, view, shape.is_loose());
   found(std::move(finding));
   if (machine.disk && machine.disk->reads_failed() != failed_before)
     counts.marks.reach(Mark::transaction_failed);
@@ -83,13 +84,19 @@ void Sim::Impl::disturb_life(std::uint32_t r) {
   if (dice.strikes(Fault::pause)) pause(r);
   if (!machine.disk) return;
   const Micros rest = rng.between(1, 3'000) * millisecond;
-  if (dice.strikes(Fault::crash)) return crash(r, rest);
+  // Joining is soon over: while a machine does, its dice are thrown more often.
+  bool joins = false;
+  for (const auto& [name, keyspace] : machine.keyspaces) joins = joins || machine.engine->joining(*keyspace);
+  for (int throws = joins ? 50 : 1; throws != 0; --throws)
+    if (dice.strikes(Fault::crash)) return crash(r, rest);
   if (dice.strikes(Fault::restart)) return restart(r);
   if (dice.strikes(Fault::amnesia)) return fall_back(r, Disk());
   if (!machine.snapshots.empty() && dice.strikes(Fault::restore)) {
     const std::uint64_t which = dice.rng(Fault::restore).below(machine.snapshots.size());
     return fall_back(r, Disk(machine.snapshots[which]));
   }
+  if (!machine.memories.empty() && dice.strikes(Fault::resume)) return resume(r);
+  if (dice.strikes(Fault::rot)) rot(r);
   const bool is_copy = shape.has_clone && r + 1 == shape.replicas;
   if (shape.has_clone && !cloned && !is_copy && dice.strikes(Fault::clone)) clone(r);
 }
@@ -118,6 +125,46 @@ void Sim::Impl::fall_back(std::uint32_t r, Disk older) {
   machine.old_disk = true;
   fall(r, Comeback::older);
   restart_later(r, dice.rng(Fault::restore).between(1, 3'000) * millisecond);
+}
+
+// The machine goes on as it was when it had stored something: memory and disk. What it draws from now on is
+// what whoever goes on from there draws, too.
+void Sim::Impl::resume(std::uint32_t r) {
+  Machine& machine = machines[r];
+  Memory& memory = machine.memories[dice.rng(Fault::resume).below(machine.memories.size())];
+  counts.marks.reach(Mark::resumed);
+  if (std::exchange(memory.used, true)) counts.marks.reach(Mark::resumed_twice);
+  *machine.disk = memory.disk;
+  for (std::size_t i = 0; i < machine.entropy.size(); ++i) machine.entropy[i] = mix(memory.entropy[i], i + 1);
+  machine.node = memory.node;
+  machine.resumes = machine.proven = machine.old_disk = true;
+  fall(r, Comeback::older);
+  restart_later(r, 1);
+}
+
+// A leaf on the machine's disk isn't what was written; a read finds out at once. One at a time, and only
+// while another machine has on disk all that this one has: what nobody else has is gone for good.
+void Sim::Impl::rot(std::uint32_t r) {
+  Disk& disk = *machines[r].disk;
+  const KeyspaceState& shop = *machines[r].keyspaces.at("shop");
+  if (machines[r].engine->joining(shop)) return;
+  if (rotten && machines[rotten->first].disk->is_rotten("shop", rotten->second)) return;
+  for (const Machine& machine : machines)
+    if (machine.engine && !machine.engine->lost_leaves(*machine.keyspaces.at("shop")).empty()) return;
+  bool held = false;
+  for (std::uint32_t other = 0; other < shape.replicas; ++other)
+    held = held || (other != r && machines[other].disk && machines[other].engine &&
+                    machines[other].disk->version("shop").includes(machines[r].engine->version(shop)));
+  if (!held) return;
+  std::vector<std::string> leaves;
+  (void)disk.scan("shop", {}, [&leaves](std::string_view leaf, std::string_view) {
+    leaves.emplace_back(leaf);
+    return true;
+  });
+  if (leaves.empty()) return;
+  rotten.emplace(r, leaves[dice.rng(Fault::rot).below(leaves.size())]);
+  disk.rot("shop", rotten->second);
+  (void)machines[r].engine->find(shop, rotten->second);
 }
 
 void Sim::Impl::clone(std::uint32_t r) {

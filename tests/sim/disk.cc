@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace syncline::sim {
+namespace {
+
+constexpr std::string_view rotten = "\xff";  // The beginning of a number.
+
+}  // namespace
 
 Result<Head> Disk::load() {
   if (!proven_) forget_writers();
@@ -116,8 +121,12 @@ bool Disk::rot(std::string_view keyspace, std::string_view leaf) {
   if (leaves == leaves_.end()) return false;
   const auto found = leaves->second.find(leaf);
   if (found == leaves->second.end()) return false;
-  found->second = "\xff";  // The beginning of a number.
+  found->second = rotten;
   return true;
+}
+
+bool Disk::is_rotten(std::string_view keyspace, std::string_view leaf) const {
+  return this->leaf(keyspace, leaf) == rotten;
 }
 
 void Disk::set_digests(std::string_view keyspace, const DigestPair& digests) {

@@ -47,6 +47,8 @@ class Disk : public RecordStore {
   bool lose(std::string_view keyspace, std::string_view leaf);
   // A bad record: what is read of the leaf isn't one. The same.
   bool rot(std::string_view keyspace, std::string_view leaf);
+  // Whether rot() had it, and nothing was stored in its place.
+  bool is_rotten(std::string_view keyspace, std::string_view leaf) const;
   // What a scrub says of the keyspace's leaves.
   void set_digests(std::string_view keyspace, const DigestPair& digests);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "crdt/export.h"
 #include "tests/sim/rng.h"
 
 namespace syncline::sim {
@@ -47,16 +48,22 @@ enum class Fault : std::uint8_t {
   write_error,  // A commit fails.
   full,         // All commits fail, for up to ten seconds.
   read_error,   // A read fails.
+  // ---- not drawn: only where they are asked for ----
+  rot,     // A leaf on a disk isn't what was written.
+  resume,  // A machine is set back to a snapshot of its memory and disk, perhaps again to the same one.
+  lie,     // A peer says something that is well-formed and not so.
 };
-inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::read_error) + 1;
+inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::lie) + 1;
 
-const char* name(Fault fault);
+// Whether the fault strikes only where it is asked for.
+constexpr bool is_apart(Fault fault) { return fault >= Fault::rot; }
+SYNCLINE_EXPORT const char* name(Fault fault);
 // Nothing if there is none of that name.
-std::optional<Fault> fault_of(std::string_view name);
-std::vector<Fault> all_faults();
+SYNCLINE_EXPORT std::optional<Fault> fault_of(std::string_view name);
+SYNCLINE_EXPORT std::vector<Fault> all_faults();
 
 // How often each fault strikes: once in so many occasions on average, never for 0.
-class Faults {
+class SYNCLINE_EXPORT Faults {
  public:
   std::uint64_t operator[](Fault fault) const { return once_in_[static_cast<std::size_t>(fault)]; }
   Faults& set(Fault fault, std::uint64_t once_in) {

@@ -38,9 +38,10 @@ class FrameInspector {
   explicit FrameInspector(WireLimits limits) : decoder_(limits) { decoder_.accept_all(); }
 
   // `disk` is the sender's and `engine` reads its leaf values; without a disk
-  // everything the engine has counts as persisted. `oracles` by keyspace.
+  // everything the engine has counts as persisted. `oracles` by keyspace; rows are held
+  // against them if `strict`.
   Finding inspect(std::string_view frame, const Engine& engine, const Disk* disk,
-                  std::map<std::string, Oracle, std::less<>>& oracles, WireCounts& counts);
+                  std::map<std::string, Oracle, std::less<>>& oracles, WireCounts& counts, bool strict);
 
  private:
   struct Keyspace {
@@ -52,7 +53,7 @@ class FrameInspector {
     const Engine& engine;
     const Disk* disk;
     std::string_view name;
-    Oracle* oracle;
+    Oracle* oracle;  // None if rows may be anybody's.
     const Version& persisted;
     bool just_made;  // The message's first frame is this one: nothing was committed since it was made.
   };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tests/sim/damage.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/session_end.h"
 #include "tests/sim/sim_impl.h"
 
@@ -37,6 +38,7 @@ SessionOptions Sim::Impl::session_options(std::uint32_t r) const {
 }
 
 std::unique_ptr<End> Sim::Impl::connect(std::uint32_t host, std::uint32_t peer) {
+  if (is_liar(host)) return std::make_unique<Liar>(*this, host, liar_rng.next());
   auto end = std::make_unique<SessionEnd>(*this, host, peer);
   if (dice.strikes(Fault::replay)) replay_history(host, peer);
   return end;
@@ -58,8 +60,10 @@ void Sim::Impl::replay_history(std::uint32_t r, std::uint32_t peer) {
   counts.marks.reach(Mark::replay_taken);
 }
 
-void Sim::Impl::refused(std::uint32_t host, const Error& error, bool damaged) {
+void Sim::Impl::refused(std::uint32_t host, std::uint32_t peer, const Error& error, bool damaged) {
   if (damaged) return counts.marks.reach(Mark::damage_refused);
+  if (is_liar(peer)) return counts.marks.reach(Mark::lie_refused);
+  if (shape.is_loose()) return;  // A lie may have been believed and told on. In the end all must agree.
   const bool read_failed = error.code == Errc::storage && shape.faults[Fault::read_error] != 0;
   if (read_failed) return;
   found("machine " + std::to_string(host) + " refused an honest frame: " + to_string(error));
@@ -69,11 +73,13 @@ void Sim::Impl::refused(std::uint32_t host, const Error& error, bool damaged) {
 
 void Sim::Impl::start(std::uint32_t r) {
   Machine& machine = machines[r];
-  const bool reuse = options.defect == Defect::restores_a_backup && machine.life != 0;
+  const bool resumed = std::exchange(machine.resumes, false);
+  const bool reuse = resumed || (options.defect == Defect::restores_a_backup && machine.life != 0);
   if (!reuse)
     for (std::uint64_t& word : machine.entropy) word = entropy_rng.next();
   if (options.defect == Defect::clones_an_identity) machine.entropy = {1, 2, 3, machine.life};
-  for (std::uint8_t& byte : machine.node) byte = static_cast<std::uint8_t>(entropy_rng.next());
+  for (std::uint8_t& byte : machine.node)
+    if (!resumed) byte = static_cast<std::uint8_t>(entropy_rng.next());
   const EngineOptions engine_options{.entropy = machine.entropy,
                                      .log_bytes_max = shape.log_bytes,
                                      .log_stable_bytes = shape.log_bytes / 4,
@@ -101,9 +107,10 @@ void Sim::Impl::start(std::uint32_t r) {
     machine.watched = r % 2 == 0;
     machine.engine->watch(**opened, machine.watched);
     machine.views[name] = {};
-    machine.stored[name] = machine.engine->persisted_version(**opened);
     if (machine.engine->joining(**opened)) counts.marks.reach(Mark::joining_restored);
   }
+  if (rotten && rotten->first == r && machine.disk->is_rotten("shop", rotten->second))
+    (void)machine.engine->distrust(*machine.keyspaces.at("shop"), rotten->second);  // Its store knows.
   list_members(r);
   check(r, true);
 }
@@ -118,8 +125,9 @@ void Sim::Impl::crash(std::uint32_t r, Micros rest) {
     machine.writing.pop_front();
   }
   if (!machine.writing.empty()) counts.marks.reach(Mark::writes_lost);
-  for (const auto& [name, stored] : machine.stored) {
-    if (!machine.disk->version(name).includes(stored)) found("a write that the disk acknowledged is gone");
+  for (const auto& [name, keyspace] : machine.keyspaces) {
+    if (!machine.disk->version(name).includes(machine.engine->persisted_version(*keyspace)))
+      found("a write that the disk acknowledged is gone");
   }
   fall(r, Comeback::crashed);
   restart_later(r, rest);
@@ -145,6 +153,8 @@ void Sim::Impl::retire(Machine& machine) {
   counts.marks.reach(Mark::early_dropped, metrics.early_dropped);
   counts.marks.reach(Mark::log_cut, metrics.log_cut);
   counts.marks.reach(Mark::log_cut_stable, metrics.log_cut_stable);
+  counts.marks.reach(Mark::digest_pass, metrics.digest_passes);
+  counts.marks.reach(Mark::leaf_mended, metrics.leaves_mended);
   machine.engine.reset();
 }
 
@@ -192,21 +202,30 @@ bool Sim::Impl::store(Machine& machine, const Record& record) {
     machine.snapshots.push_back(*machine.disk);
     if (machine.snapshots.size() > snapshots_max) machine.snapshots.pop_front();
   }
+  if (shape.faults[Fault::resume] != 0 && disk_rng.one_in(50)) {
+    machine.memories.push_back({*machine.disk, machine.entropy, machine.node});
+    if (machine.memories.size() > snapshots_max) machine.memories.pop_front();
+  }
   // What is rarely in a record at all is damaged more often.
   const bool rare = options.defect == Defect::keeps_staged_chunks ||
                     options.defect == Defect::loses_a_staged_chunk ||
                     options.defect == Defect::mixes_up_actors;
   const bool strikes = chaos && defect_rng.one_in(rare ? 3 : 50);
   if (strikes && options.defect == Defect::skips_a_record) return true;
-  const auto committed = machine.disk->commit(
-      strikes ? damage_record(record, options.defect, *machine.disk) : record);
+  const auto committed =
+      machine.disk->commit(strikes ? damage_record(record, options.defect, *machine.disk) : record);
   if (!committed) {
     if (committed.error().code == Errc::damaged) found("a record doesn't fit its disk");
     return false;
   }
-  if (!machine.watched) return true;
-  for (const KeyspaceRecord& part : record.keyspaces)
-    for (const auto& leaf : part.leaves) machine.announceable.emplace(part.name, leaf.first);
+  for (const KeyspaceRecord& part : record.keyspaces) {
+    Mirror& mirror = machine.views[part.name].mirror;
+    if (part.dropped) mirror.forget();
+    for (const auto& leaf : part.leaves) {
+      mirror.touch(leaf.first);
+      if (machine.watched) machine.announceable.emplace(part.name, leaf.first);
+    }
+  }
   return true;
 }
 
@@ -249,8 +268,6 @@ void Sim::Impl::commit(std::uint32_t r) {
     if (options.defect == Defect::acknowledges_before_storing) continue;
     machine.engine->handle_persisted(sequence);
   }
-  for (const auto& [name, keyspace] : machine.keyspaces)
-    machine.stored[name] = machine.engine->persisted_version(*keyspace);
   machine.commit_failed = fails || (!machine.writing.empty() && is_full(machine));
   if (machine.commit_failed) fail_writes(r);
   settle(r);
@@ -283,6 +300,7 @@ void Sim::Impl::end_full(std::uint32_t r) {
 // Gives the machine's work to disk and links, and checks what became of it.
 void Sim::Impl::settle(std::uint32_t r) {
   Machine& machine = machines[r];
+  if (is_liar(r)) return network.pump(r);
   if (!machine.engine || violation) return;
   check(r, false);
   collect_records(r);
@@ -304,6 +322,10 @@ void Sim::Impl::take(std::uint32_t r, const EngineEvent& event) {
   const Notice& notice = std::get<Notice>(event);
   using Kind = Notice::Kind;
   if (notice.kind == Kind::joined) counts.marks.reach(Mark::joined);
+  if (notice.kind == Kind::amnesia) counts.marks.reach(Mark::amnesia_noticed);
+  if (notice.kind == Kind::dot_reused) counts.marks.reach(Mark::dot_reuse_noticed);
+  if (notice.kind == Kind::divergence_detected) counts.marks.reach(Mark::divergence_repaired);
+  if (shape.is_loose() || has_rot()) return;
   const bool clocks_lie = shape.faults[Fault::step] != 0 || shape.faults[Fault::drift] != 0 ||
                           shape.faults[Fault::freeze] != 0 || shape.faults[Fault::night] != 0;
   if (notice.kind == Kind::clock_drift && clocks_lie) return counts.marks.reach(Mark::clock_drift_noticed);
@@ -326,10 +348,11 @@ bool Sim::Impl::is_joining(std::uint32_t r, const std::string& name) {
 
 void Sim::Impl::check(std::uint32_t r, bool thorough) {
   Machine& machine = machines[r];
-  check_stable(r);
+  if (!shape.is_loose()) check_stable(r);
   for (const auto& [name, keyspace] : machine.keyspaces)
     if (!violation && !is_joining(r, name))
-      found(oracles.find(name)->second.check(machine.views[name], *machine.engine, *keyspace, thorough));
+      found(oracles.find(name)->second.check(machine.views[name], *machine.engine, *keyspace, thorough,
+                                             shape.is_loose()));
 }
 
 void Sim::Impl::check_all() {

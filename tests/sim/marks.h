@@ -18,6 +18,7 @@ enum class Mark : std::uint8_t {
   stable,               // All members were known to have something.
   dot_pass,             // L2 completed.
   full_pass,            // L4 completed.
+  digest_pass,          // L3 did: digests named the leaves.
   pass_resumed,         // One went on where it was cut.
   pass_refused,         // One couldn't.
   joined,               // L4 staged in place completed.
@@ -42,10 +43,20 @@ enum class Mark : std::uint8_t {
   old_disk_caught_up,   // One with an older disk, or none, got back what it had written.
   clone_wrote,          // A copy wrote beside its original.
   core_agreed,          // Some machines agreed while the others were away.
+  leaf_mended,          // A rotten leaf was made whole by a peer.
+  resumed,              // A machine went on from a snapshot of its memory.
+  resumed_twice,        // From one that another went on from before.
+  amnesia_noticed,      // One learned that peers know more of it than it does.
+  dot_reuse_noticed,    // A dot was found at two rows.
+  lie_told,             // Something well-formed that isn't so.
+  lie_refused,          // A session ended for one.
+  divergence_repaired,  // Equal versions were found with unequal states, and those agreed in the end.
 };
-inline constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::core_agreed) + 1;
+inline constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::divergence_repaired) + 1;
 
 const char* name(Mark mark);
+// Whether the mark takes a fault that isn't drawn.
+constexpr bool is_rare(Mark mark) { return mark >= Mark::leaf_mended; }
 
 // How often each was reached.
 struct Marks {

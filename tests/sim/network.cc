@@ -203,6 +203,8 @@ void Network::run(const Place& place, Micros due) {
 void Network::send(std::uint32_t c, std::uint32_t s, std::string frame) {
   Connection& connection = connections_[c];
   Side& side = connection.sides[s];
+  ++frames_sent_;
+  bytes_sent_ += frame.size();
   Micros delay = rng_.below(options_.latency_max) + 1;
   for (Micros resend = resend_first; resend <= resend_last && dice_.strikes(Fault::loss); resend *= 2)
     delay += resend;
@@ -257,7 +259,7 @@ void Network::deliver(const Place& place) {
   receiver.heard = schedule_.now();
   trace_ = mix(trace_, hash_bytes(bytes) + schedule_.now());
   const auto taken = receiver.end->receive(bytes);
-  if (!taken) hosts_.refused(to, taken.error(), sender.damaged);
+  if (!taken) hosts_.refused(to, from, taken.error(), sender.damaged);
   if (!taken || damaged == Damage::reset) cut(place.connection);
   hosts_.settle(to);
   if (find(place) == nullptr) return hosts_.settle(from);

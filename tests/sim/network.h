@@ -52,8 +52,8 @@ class Hosts {
   // Something happened at one of the host's ends. It does its work and lets
   // the network pump() it.
   virtual void settle(std::uint32_t host) = 0;
-  // An end refused what it got; `damaged` if the network had altered any of it.
-  virtual void refused(std::uint32_t host, const Error& error, bool damaged) = 0;
+  // The host's end refused what it got from the peer; `damaged` if the network had altered any of it.
+  virtual void refused(std::uint32_t host, std::uint32_t peer, const Error& error, bool damaged) = 0;
   // Something is wrong with an end.
   virtual void found(std::string finding) = 0;
 };
@@ -100,6 +100,9 @@ class Network {
   void close();
 
   std::uint64_t frames() const { return frames_; }
+  // Frames and bytes that were sent, whatever became of them.
+  std::uint64_t frames_sent() const { return frames_sent_; }
+  std::uint64_t bytes_sent() const { return bytes_sent_; }
   // Connections that ended because one side heard nothing.
   std::uint64_t silenced() const { return silenced_; }
   // Equal for equal runs, and for nothing else.
@@ -169,6 +172,8 @@ class Network {
   std::vector<Micros> held_until_;                  // By host.
   std::vector<std::vector<Micros>> blocked_until_;  // From, to.
   std::uint64_t frames_ = 0;
+  std::uint64_t frames_sent_ = 0;
+  std::uint64_t bytes_sent_ = 0;
   std::uint64_t silenced_ = 0;
   std::uint64_t trace_ = 0;
 };

@@ -55,8 +55,9 @@ struct OperationLimits {
 // One transaction of one to three writes; a few are given up or fail, and must
 // leave nothing behind. `disk` is the engine's, if it has one; reads of it may
 // fail until the commit. `oracle` takes down what was made; `view` is the
-// replica's, and current. Reads what it wrote.
+// replica's, and current. Reads what it wrote. `loose`: rows may be anybody's, and aren't taken down.
 Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t replica,
-                const OperationLimits& limits, Disk* disk, Rng& rng, Oracle& oracle, Oracle::View& view);
+                const OperationLimits& limits, Disk* disk, Rng& rng, Oracle& oracle, Oracle::View& view,
+                bool loose);
 
 }  // namespace syncline::sim

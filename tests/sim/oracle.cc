@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "sync/keyspace_state.h"
 #include "tests/sim/rng.h"
 
 namespace syncline::sim {
@@ -53,61 +54,87 @@ Leaf live_of(const Engine& engine, const KeyspaceState& keyspace, std::string_vi
 
 }  // namespace
 
-std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted) {
+// One reading of the engine, and what it came to.
+struct Mirror::Refresh {
+  Mirror& mirror;
+  const Engine& engine;
+  const KeyspaceState& keyspace;
+  bool wanted;
   std::vector<LeafChange> changes;
-  changed_ = 0;
-  merged_.clear();
-  auto old = entries_.begin();
-  bool in_place = true;  // No leaf came or went so far: entries stay where they are.
-  const auto part = [&] {
-    if (!std::exchange(in_place, false)) return;
-    merged_.assign(std::make_move_iterator(entries_.begin()), std::make_move_iterator(old));
-  };
-  const auto keep = [&] {
-    if (!in_place) merged_.push_back(std::move(*old));
-    ++old;
-  };
-  const auto note = [&](std::string_view leaf, const std::string* before, std::string_view after) {
-    ++changed_;
+
+  void note(std::string_view leaf, std::string_view before, std::string_view after) {
+    ++mirror.changed_;
     if (!wanted) return;
     LeafChange& change = changes.emplace_back();
     change.leaf = leaf;
-    if (before != nullptr) change.before = live_of(engine, keyspace, *before);
+    if (!before.empty()) change.before = live_of(engine, keyspace, before);
     if (!after.empty()) change.after = live_of(engine, keyspace, after);
-  };
-  const auto drop = [&] {
-    part();
-    note(old->leaf, &old->value, {});
-    hash_ -= old->hash;
-    ++old;
-  };
-  const auto read = engine.scan(keyspace, {}, [&](std::string_view leaf, std::string_view value) {
-    int order = 1;
-    while (old != entries_.end() && (order = old->leaf.compare(leaf)) < 0) drop();
-    const bool known = old != entries_.end() && order == 0;
-    if (known && old->value == value) return keep(), true;
+  }
+  Entries::iterator drop(Entries::iterator at) {
+    note(at->first, at->second.value, {});
+    mirror.hash_ -= at->second.hash;
+    return mirror.entries_.erase(at);
+  }
+  // `at` is the leaf's entry, or the first behind it. Returns the entry.
+  Entries::iterator put(Entries::iterator at, std::string_view leaf, std::string_view value) {
+    const bool known = at != mirror.entries_.end() && at->first == leaf;
+    if (known && at->second.value == value) return at;
     std::uint64_t hash = 0;
     const std::uint64_t leaf_hash = hash_bytes(leaf);
     engine.for_each_live(keyspace, value, [&](const LiveDotView& dot) {
       hash += hash_live(leaf_hash, dot.dot, dot.stamp, dot.bytes);
     });
-    hash_ += hash;
-    if (known) {
-      if (old->hash != hash) note(leaf, &old->value, value);  // Else the same in another order.
-      hash_ -= std::exchange(old->hash, hash);
-      old->value = value;
-      keep();
-    } else {
-      part();
-      note(leaf, nullptr, value);
-      merged_.push_back({std::string(leaf), std::string(value), hash});
+    if (!known) {
+      note(leaf, {}, value);
+      at = mirror.entries_.emplace_hint(at, leaf, Entry());
+    } else if (at->second.hash != hash) {
+      note(leaf, at->second.value, value);  // Else the same in another order.
+    }
+    mirror.hash_ += hash - at->second.hash;
+    at->second.hash = hash;
+    at->second.value = value;
+    return at;
+  }
+  bool read_all() {
+    auto at = mirror.entries_.begin();
+    const auto read = engine.scan(keyspace, {}, [&](std::string_view leaf, std::string_view value) {
+      while (at != mirror.entries_.end() && at->first < leaf) at = drop(at);
+      at = put(at, leaf, value);
+      ++at;
+      return true;
+    });
+    if (!read) return false;
+    while (at != mirror.entries_.end()) at = drop(at);
+    return true;
+  }
+  bool read_touched() {
+    for (const std::string& leaf : mirror.touched_) {
+      const auto found = engine.find(keyspace, leaf);
+      if (!found) return false;
+      const auto at = mirror.entries_.lower_bound(leaf);
+      if (*found) {
+        put(at, leaf, **found);
+      } else if (at != mirror.entries_.end() && at->first == leaf) {
+        drop(at);
+      }
     }
     return true;
-  });
-  readable_ = read.has_value();
-  while (old != entries_.end()) drop();
-  if (!in_place) entries_.swap(merged_);
-  return changes;
+  }
+};
+
+std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted,
+                                        bool all) {
+  changed_ = 0;
+  std::vector<std::string> pending;
+  all_ =
+      !keyspace.for_each_pending([&](std::string_view leaf) { pending.emplace_back(leaf); }) || all_ || all;
+  touched_.insert(pending.begin(), pending.end());
+  Refresh refresh{*this, engine, keyspace, wanted, {}};
+  readable_ = all_ ? refresh.read_all() : refresh.read_touched();
+  all_ = !readable_;
+  touched_.clear();
+  touched_.insert(pending.begin(), pending.end());  // They leave memory before the next reading, perhaps.
+  return std::move(refresh.changes);
 }
 
 // The rows that a change made, told from what it did to the leaves.
@@ -169,7 +196,9 @@ Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Ver
     if (had < counter && id != self) change.past.emplace_back(known->second, counter);
     had = std::max(had, counter);
   }
+  ++changes_made_;
   for (Row& row : rows) {
+    bytes_made_ += row.leaf.size() + row.payload.size();
     row.change = static_cast<std::uint32_t>(actor.changes.size());
     actor.rows.push_back(std::move(row));
     ++rows_;
@@ -221,31 +250,42 @@ const Oracle::Row* Oracle::find_row(const Dot& dot) const {
   return &actors_[it->second].rows[dot.counter - 1];
 }
 
+// Entries that are as they were cost a comparison each.
 Finding Oracle::advance(View& view, const Version& to) {
-  std::vector<std::uint64_t>& old = scratch_;
-  old.swap(view.counters);
-  view.counters.assign(actors_.size(), 0);
+  view.counters.resize(actors_.size());
+  view.alive.resize(actors_.size());
+  struct Grown {
+    std::uint32_t actor;
+    std::uint64_t from;
+  };
+  std::vector<Grown> grown;
+  auto old = view.version.entries().begin();
+  const auto end = view.version.entries().end();
   for (const auto& [id, counter] : to.entries()) {
+    if (old != end && old->first < id) return "a version went back at " + to_string(old->first);
+    const bool known = old != end && old->first == id;
+    const std::uint64_t from = known ? (old++)->second : 0;
+    if (from == counter) continue;
+    if (from > counter) return "a version went back at " + to_string(id);
     const auto it = index_.find(id);
     if (it == index_.end()) return "a version names " + to_string(id) + ", who never wrote";
     Actor& actor = actors_[it->second];
     if (counter > actor.rows.size())
       return "a version covers " + to_string(Dot{id, counter}) + ", which was never made or is lost";
+    grown.push_back({it->second, from});
     view.counters[it->second] = counter;
     actor.kept = std::max(actor.kept, counter);  // It may come out of somebody's buffer.
   }
-  old.resize(actors_.size());
-  view.alive.resize(actors_.size());
-  for (std::size_t i = 0; i < actors_.size(); ++i) {
-    if (view.counters[i] < old[i]) return "a version went back at " + to_string(actors_[i].id);
-    for (std::uint64_t c = old[i]; c < view.counters[i]; ++c) {
+  if (old != end) return "a version went back at " + to_string(old->first);
+  for (const auto& [i, from] : grown) {
+    for (std::uint64_t c = from; c < view.counters[i]; ++c) {
       const Row& row = actors_[i].rows[c];
       view.alive[i].push_back(row.has_payload);
       if (row.has_payload) view.expected += row.hash;
     }
   }
-  for (std::size_t i = 0; i < actors_.size(); ++i) {
-    for (std::uint64_t c = old[i]; c < view.counters[i]; ++c)
+  for (const auto& [i, from] : grown) {
+    for (std::uint64_t c = from; c < view.counters[i]; ++c)
       if (Finding finding = cover(view, i, c); !finding.empty()) return finding;
   }
   view.version = to;
@@ -289,29 +329,41 @@ Finding Oracle::check_digests(const std::vector<std::uint64_t>& counters, std::u
   return {};
 }
 
-Finding Oracle::check(View& view, const Engine& engine, const KeyspaceState& keyspace, bool thorough) {
+Finding Oracle::check(View& view, const Engine& engine, const KeyspaceState& keyspace, bool thorough,
+                      bool loose) {
   const DigestPair digests = engine.digests(keyspace);
   if (digests == view.digests && !thorough)
     return {};  // Context digests tell versions apart: see check_digests().
-  Version version = engine.version(keyspace);
+  // After an own write all is as operate() left it.
+  Version version = digests == view.mirrored_digests && !thorough ? view.mirrored : engine.version(keyspace);
   const bool grown = version != view.version;
-  if (grown) {
+  if (grown && loose) {
+    if (!version.includes(view.version)) return "a version went back";
+    view.version = version;
+  } else if (grown) {
     if (Finding finding = advance(view, version); !finding.empty()) return finding;
-  } else if (digests != view.digests && !view.version.empty()) {
+  } else if (digests != view.digests && !view.version.empty() && !loose &&
+             engine.metrics().leaves_lost == 0) {
     return "the digests changed and the version didn't";
   }
+  // A leaf that can't be read: nothing is asked of any until it is mended.
+  if (!engine.lost_leaves(keyspace).empty()) return view.mirror.forget(), Finding();
   view.digests = digests;
-  if (thorough || view.mirrored != version) view.mirror.refresh(engine, keyspace, false);
+  // A repair may change leaves under an equal version.
+  if (thorough || view.mirrored != version || digests != view.mirrored_digests)
+    view.mirror.refresh(engine, keyspace, false, thorough);
   if (!view.mirror.readable()) return "the leaves can't be read";
   view.mirrored = std::move(version);
+  view.mirrored_digests = digests;
   const std::uint64_t content = view.mirror.hash();
-  if (content != view.expected)
+  if (content != view.expected && !loose)
     return "the live dots aren't those of the version" + describe_difference(view, engine, keyspace);
   if (thorough) {
     const auto recomputed = engine.recompute_digests(keyspace);
     if (!recomputed) return "digests can't be recomputed: " + to_string(recomputed.error());
     if (*recomputed != digests) return "the kept digests aren't those of the leaves";
   }
+  if (loose) return {};
   return check_digests(view.counters, content, digests);
 }
 
@@ -319,7 +371,7 @@ Finding Oracle::check(View& view, const Engine& engine, const KeyspaceState& key
 std::string Oracle::describe_difference(const View& view, const Engine& engine,
                                         const KeyspaceState& keyspace) const {
   std::string detail;
-  for (const auto& [leaf, before, live] : Mirror().refresh(engine, keyspace, true)) {
+  for (const auto& [leaf, before, live] : Mirror().refresh(engine, keyspace, true, true)) {
     for (const LiveDot& dot : live) {
       const auto it = index_.find(dot.dot.actor);
       const bool due = it != index_.end() && it->second < view.alive.size() &&

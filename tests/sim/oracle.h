@@ -10,12 +10,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "crdt/version.h"
 #include "sync/engine.h"
@@ -34,9 +37,14 @@ struct LeafChange {
 // A copy of all leaf values of one replica's keyspace, to see what an event changed.
 class Mirror {
  public:
-  // Reads what the engine has now. Returns the leaves that aren't as they were,
-  // in order; only counts them unless `wanted`.
-  std::vector<LeafChange> refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted);
+  // The disk may have another value of the leaf than it had.
+  void touch(std::string_view leaf) { touched_.emplace(leaf); }
+  // Any leaf may be another.
+  void forget() { all_ = true; }
+  // Reads what the engine has now: all leaves if `all`, or if any may be another; else those that were
+  // touched on the disk and those that records not on it yet may change. Returns the leaves that aren't as
+  // they were, in order; only counts them unless `wanted`.
+  std::vector<LeafChange> refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted, bool all);
   // A sum over all live dots: the same for equal contents and for no others.
   std::uint64_t hash() const { return hash_; }
   std::size_t changed() const { return changed_; }
@@ -45,12 +53,15 @@ class Mirror {
 
  private:
   struct Entry {
-    std::string leaf;
     std::string value;
     std::uint64_t hash = 0;
   };
-  std::vector<Entry> entries_;
-  std::vector<Entry> merged_;
+  using Entries = absl::btree_map<std::string, Entry, std::less<>>;
+  struct Refresh;
+
+  Entries entries_;
+  absl::btree_set<std::string, std::less<>> touched_;
+  bool all_ = true;
   std::uint64_t hash_ = 0;
   std::size_t changed_ = 0;
   bool readable_ = true;
@@ -74,7 +85,8 @@ class Oracle {
     std::vector<std::vector<bool>> alive;  // By actor and counter - 1.
     std::uint64_t expected = 0;            // Mirror::hash() of what is alive.
     Mirror mirror;
-    Version mirrored;  // The engine's when the mirror was read.
+    Version mirrored;             // The engine's when the mirror was read...
+    DigestPair mirrored_digests;  // ...and these were its digests.
   };
 
   // Takes down the change that `replica` made under `self`, which led from one
@@ -89,9 +101,10 @@ class Oracle {
   void reckon(const std::vector<Version>& holders);
 
   // Moves the view to what the engine says and holds the two against each other.
-  // Cheap when nothing changed, unless `thorough`, which reads all leaves and
-  // recomputes the digests, too.
-  Finding check(View& view, const Engine& engine, const KeyspaceState& keyspace, bool thorough);
+  // Reads what may have changed, or, if `thorough`, all leaves, and recomputes
+  // the digests, too.
+  // `loose`: rows may be anybody's, so what is live isn't held against them.
+  Finding check(View& view, const Engine& engine, const KeyspaceState& keyspace, bool thorough, bool loose);
 
   // Whether a row on its way is the row that was made.
   Finding check_row(const Dot& dot, std::string_view leaf, const std::vector<Dot>& removed, bool has_payload,
@@ -101,6 +114,9 @@ class Oracle {
   // All rows that somebody must still have.
   Version everything() const;
   std::size_t row_count() const { return rows_; }
+  // All changes ever taken down, and the bytes of their leaf keys and payloads.
+  std::uint64_t changes_made() const { return changes_made_; }
+  std::uint64_t bytes_made() const { return bytes_made_; }
 
  private:
   struct Row {
@@ -142,7 +158,8 @@ class Oracle {
   std::vector<Actor> actors_;
   std::unordered_map<ActorId, std::uint32_t> index_;
   std::size_t rows_ = 0;
-  std::vector<std::uint64_t> scratch_;
+  std::uint64_t changes_made_ = 0;
+  std::uint64_t bytes_made_ = 0;
   // Digest pairs must be functions of version and content, and tell them apart.
   absl::flat_hash_map<std::uint64_t, Digest> digest_of_content_;
   absl::flat_hash_map<std::uint64_t, Digest> digest_of_version_;

@@ -12,6 +12,8 @@
 
 namespace syncline::sim {
 
+WireLimits limits_of(const Shape& shape);
+
 class SessionEnd : public End {
  public:
   SessionEnd(Sim::Impl& sim, std::uint32_t host, std::uint32_t peer);

@@ -5,8 +5,10 @@
 namespace syncline::sim {
 namespace {
 
-void draw_topology(Shape& shape, Rng& rng, bool may_be_in_memory) {
+void draw_topology(Shape& shape, Rng& rng, const SimOptions& options) {
+  const bool may_be_in_memory = options.defect == Defect::none;
   shape.replicas = static_cast<std::uint32_t>(rng.between(3, 5));
+  if (options.replicas != 0) shape.replicas = options.replicas;
   if (shape.has_clone) ++shape.replicas;
   const std::uint64_t topology = rng.below(4);  // Half of the runs are a full mesh.
   for (std::uint32_t a = 0; a < shape.replicas; ++a) {
@@ -82,11 +84,12 @@ void provide_for(Defect defect, Shape& shape) {
 
 }  // namespace
 
-Shape draw_shape(Rng& rng, Defect defect) {
+Shape draw_shape(Rng& rng, const SimOptions& options) {
+  const Defect defect = options.defect;
   Shape shape{};
   shape.faults = Faults::draw(rng);
   shape.has_clone = shape.faults[Fault::clone] != 0;
-  draw_topology(shape, rng, defect == Defect::none);
+  draw_topology(shape, rng, options);
   shape.operations.keys = rng.between(1, 4);
   shape.operations.value_bytes_max = rng.pick(std::array<std::size_t, 3>{4, 40, 3'000});
   shape.log_bytes = rng.pick(std::array<std::size_t, 4>{0, 1'000, 8'000, 64 << 20});
@@ -101,6 +104,9 @@ Shape draw_shape(Rng& rng, Defect defect) {
   shape.link.bytes_per_second = rng.pick(std::array<std::uint64_t, 4>{0, 0, 20'000, 1'000'000});
   shape.join_in_place = rng.one_in(2) && defect == Defect::none;  // Defects need passes beside the state.
   provide_for(defect, shape);
+  for (const auto& [fault, once_in] : options.with) shape.faults.set(fault, once_in);
+  // A rotten leaf is mended from another's disk, which must not be lost meanwhile.
+  if (shape.faults[Fault::rot] != 0) shape.faults.set(Fault::amnesia, 0).set(Fault::restore, 0);
   return shape;
 }
 

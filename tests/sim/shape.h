@@ -11,6 +11,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/operations.h"
 #include "tests/sim/rng.h"
+#include "tests/sim/sim.h"
 
 namespace syncline::sim {
 
@@ -28,8 +29,11 @@ struct Shape {
   Micros operation_gap, commit_max;
   LinkOptions link;
   Faults faults;
+
+  // Nobody can say what must be live: see sim.h.
+  bool is_loose() const { return faults[Fault::lie] != 0 || faults[Fault::resume] != 0; }
 };
 
-Shape draw_shape(Rng& rng, Defect defect);
+Shape draw_shape(Rng& rng, const SimOptions& options);
 
 }  // namespace syncline::sim

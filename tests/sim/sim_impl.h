@@ -26,6 +26,14 @@
 
 namespace syncline::sim {
 
+// A machine as it was while it ran: what it had drawn, and its disk.
+struct Memory {
+  Disk disk;
+  std::array<std::uint64_t, 4> entropy{};
+  std::array<std::uint8_t, 16> node{};
+  bool used = false;  // It was gone on from.
+};
+
 // One replica: its engine, its disk, and what the oracle expects of it.
 struct Machine {
   std::unique_ptr<Disk> disk;      // None for those in memory.
@@ -36,7 +44,6 @@ struct Machine {
   std::array<std::uint8_t, 16> node{};
   std::map<std::string, KeyspaceState*> keyspaces;
   std::map<std::string, Oracle::View> views;
-  std::map<std::string, Version> stored;  // What its disk acknowledged.
   std::deque<Record> writing;
   std::set<std::pair<std::string, std::string>> announceable;  // Leaves that reached the disk just now.
   // To each peer: the first frames of a connection that has ended.
@@ -50,8 +57,11 @@ struct Machine {
   bool watched = false;        // Its changes are told.
   bool old_disk = false;       // It started from an older one, or an empty one.
   std::map<std::string, ActorId> wrote_as;
-  std::uint64_t incarnation = 0;       // As a member.
-  std::uint64_t acknowledgements = 0;  // That were checked.
+  std::map<std::string, DigestPair> left_with;  // What its engine had at the end of the run.
+  std::deque<Memory> memories;                  // That it may be set back to.
+  bool resumes = false;                         // It starts as one of them.
+  std::uint64_t incarnation = 0;                // As a member.
+  std::uint64_t acknowledgements = 0;           // That were checked.
 };
 
 struct Sim::Impl : Hosts {
@@ -65,11 +75,13 @@ struct Sim::Impl : Hosts {
   std::uint64_t events() const { return network.frames() + counts.operations + dice.total(); }
 
   // ---- what the network asks (machine.cc) ----
-  bool is_up(std::uint32_t host) const override { return machines[host].engine != nullptr; }
+  bool is_up(std::uint32_t host) const override {
+    return is_liar(host) ? chaos : machines[host].engine != nullptr;
+  }
   const Clock& clock(std::uint32_t host) const override { return machines[host].clock; }
   std::unique_ptr<End> connect(std::uint32_t host, std::uint32_t peer) override;
   void settle(std::uint32_t host) override;
-  void refused(std::uint32_t host, const Error& error, bool damaged) override;
+  void refused(std::uint32_t host, std::uint32_t peer, const Error& error, bool damaged) override;
 
   // ---- machines (machine.cc) ----
   Time time_of(std::uint32_t r) const { return machines[r].clock.read(schedule.now()); }
@@ -96,6 +108,7 @@ struct Sim::Impl : Hosts {
   void check_all();
   void check_caps(std::uint32_t r);
   void check_stable(std::uint32_t r);
+  void check_equal();
 
   // ---- members (stability.cc) ----
   void list_members(std::uint32_t started);
@@ -109,6 +122,12 @@ struct Sim::Impl : Hosts {
   void clone(std::uint32_t r);
   void restart(std::uint32_t r);
   void fall_back(std::uint32_t r, Disk older);
+  void resume(std::uint32_t r);
+  void rot(std::uint32_t r);
+  bool has_rot() const { return shape.faults[Fault::rot] != 0; }
+  // The machine behind the last replica is a liar's.
+  bool has_liar() const { return shape.faults[Fault::lie] != 0; }
+  bool is_liar(std::uint32_t host) const { return host >= shape.replicas; }
 
   // ---- calm (calm.cc) ----
   void run_calm();
@@ -124,6 +143,7 @@ struct Sim::Impl : Hosts {
   Rng disk_rng;
   Rng entropy_rng;
   Rng defect_rng;
+  Rng liar_rng;
   Schedule schedule;
   Dice dice;
   Network network;
@@ -131,6 +151,7 @@ struct Sim::Impl : Hosts {
   std::map<std::string, Oracle, std::less<>> oracles;
   bool chaos = true;
   bool cloned = false;
+  std::optional<std::pair<std::uint32_t, std::string>> rotten;  // A leaf of "shop" on that machine's disk.
   std::optional<std::string> violation;
   SimCounts counts;
   WireCounts wire;

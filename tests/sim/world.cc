@@ -59,7 +59,7 @@ struct World::Impl : Hosts {
   std::unique_ptr<End> connect(std::uint32_t host, std::uint32_t peer) override;
   const Clock& clock(std::uint32_t host) const override { return nodes[host].clock; }
   void settle(std::uint32_t host) override;
-  void refused(std::uint32_t host, const Error& error, bool damaged) override;
+  void refused(std::uint32_t host, std::uint32_t peer, const Error& error, bool damaged) override;
   void found(std::string finding) override;
 
   void start(std::uint32_t r, bool proven);
@@ -112,7 +112,7 @@ void World::Impl::settle(std::uint32_t host) {
   look(host);
 }
 
-void World::Impl::refused(std::uint32_t host, const Error& error, bool damaged) {
+void World::Impl::refused(std::uint32_t host, std::uint32_t, const Error& error, bool damaged) {
   const bool of_disk = disks_fail && (error.code == Errc::storage || error.code == Errc::disk_full);
   // `closed`: the app dropped a keyspace, which ends all links.
   if (damaged || of_disk || error.code == Errc::closed) return;
