@@ -142,8 +142,9 @@ std::vector<IndexedDot> Liar::some_version(std::uint32_t keyspace, std::vector<A
 }
 
 std::string Liar::some_payload() {
-  return rng_.one_in(2) ? Value(static_cast<std::int64_t>(rng_.below(5))).to_bytes()
-                        : std::string(rng_.below(20), static_cast<char>(rng_.below(256)));
+  if (rng_.one_in(2)) return Value(static_cast<std::int64_t>(rng_.below(5))).to_bytes();
+  const auto byte = static_cast<char>(rng_.below(256));
+  return std::string(rng_.below(20), byte);
 }
 
 // Sorted, none twice, at least one.

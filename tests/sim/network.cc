@@ -21,7 +21,8 @@ constexpr std::size_t window_in_calm = 256;
 Micros draw_exponential(Rng& rng, Micros mean) {
   // A geometric number of half-lives, each 0.69 of the mean, and a part of one.
   const Micros half_life = mean * 69 / 100;
-  return static_cast<Micros>(std::countr_one(rng.next())) * half_life + rng.below(half_life + 1);
+  const auto half_lives = static_cast<Micros>(std::countr_one(rng.next()));
+  return half_lives * half_life + rng.below(half_life + 1);
 }
 
 Network::Network(Schedule& schedule, Dice& dice, Hosts& hosts, std::uint64_t seed, LinkOptions options)

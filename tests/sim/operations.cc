@@ -15,9 +15,11 @@ std::string some_key(const OperationLimits& limits, Rng& rng) {
 }
 std::string some_element(Rng& rng) { return Value(static_cast<std::int64_t>(rng.below(3))).to_bytes(); }
 std::string some_field(Rng& rng) { return std::string(1, static_cast<char>('f' + rng.below(2))); }
+// What is drawn for two arguments of one call is drawn before it: compilers evaluate those in orders of their
+// own.
 Value some_value(const OperationLimits& limits, Rng& rng) {
-  return Value(std::string(static_cast<std::size_t>(rng.below(limits.value_bytes_max)),
-                           static_cast<char>('a' + rng.below(26))));
+  const char letter = static_cast<char>('a' + rng.below(26));
+  return Value(std::string(static_cast<std::size_t>(rng.below(limits.value_bytes_max)), letter));
 }
 std::optional<std::uint64_t> some_timestamp(Rng& rng) {
   return rng.one_in(4) ? std::optional(rng.below(1000)) : std::nullopt;
@@ -65,9 +67,11 @@ Promise write(Transaction& tx, const OperationLimits& limits, Rng& rng) {
       return Promise{.kind = Promise::Kind::contains_not, .key = key, .element = element};
     }
     case 11:
-    case 12:
-      register_set(tx, key, some_value(limits, rng), some_timestamp(rng));
+    case 12: {
+      const std::optional<std::uint64_t> timestamp = some_timestamp(rng);
+      register_set(tx, key, some_value(limits, rng), timestamp);
       return {};
+    }
     case 13:
       register_clear(tx, key);
       return {};
@@ -95,7 +99,8 @@ Promise write(Transaction& tx, const OperationLimits& limits, Rng& rng) {
     }
     case 20: {
       constexpr std::array registers{Type::mv_register, Type::max_register, Type::min_register};
-      mv_set(tx, registers[rng.below(registers.size())], key, some_value(limits, rng));
+      const Value value = some_value(limits, rng);
+      mv_set(tx, registers[rng.below(registers.size())], key, value);
       return {};
     }
     case 21: {
@@ -110,8 +115,8 @@ Promise write(Transaction& tx, const OperationLimits& limits, Rng& rng) {
     case 23: {
       const std::string child = child_path(key, Type::or_map, some_field(rng));
       counter_add(tx, Type::pn_counter, Place::at(child), 1);
-      map_set(tx, Place::at(child_path(Place::at(child), Type::or_map, "deep")), some_field(rng),
-              some_value(limits, rng));
+      const Value value = some_value(limits, rng);
+      map_set(tx, Place::at(child_path(Place::at(child), Type::or_map, "deep")), some_field(rng), value);
       return {};
     }
     case 24:
