@@ -51,8 +51,8 @@ void Session::Impl::add_digests(Shared& each, Want& want) {
   if (pass.full) return;
   if (pass.mends) want.lost = each.state->lost().list();
   if (!pass.by_digests) return;
-  const auto ranges = each.state->lost().empty() ? each.state->persisted_ranges()
-                                                 : failure(Errc::damaged, "leaves are lost");
+  const auto ranges =
+      each.state->lost().empty() ? each.state->persisted_ranges() : failure(Errc::damaged, "leaves are lost");
   if (!ranges) {
     want.full = pass.full = true;
     return;
@@ -70,7 +70,8 @@ bool Session::Impl::begin_digest_pass(Shared& each, const Want& want, const Coun
     return false;
   if (!want.by_digests && state.names_all_since(asked)) return false;
   const double missing = count_missing(state.persisted_version(), asked);
-  if (!want.by_digests && is_full_cheaper(static_cast<double>(mine) - static_cast<double>(want.leaves), mine, mine))
+  if (!want.by_digests &&
+      is_full_cheaper(static_cast<double>(mine) - static_cast<double>(want.leaves), mine, mine))
     return false;  // It lacks most of them.
   const auto ranges = state.persisted_ranges();
   if (!ranges || state.distrusted) return false;
@@ -119,10 +120,10 @@ Result<void> Session::Impl::on(const Ranges& ranges, Time now) {
   // If all differ there is no telling how much; at most about every row that is missing.
   if (differing.ranges.size() == compared)
     differences = std::max(differences, count_missing(each.peer_version, each.state->version));
-  const std::uint64_t cells = cells_for(differences);
-  if (is_full_cheaper(differences, each.state->leaf_count(), ranges.leaves) ||
-      cells > options.limits.sketch_cells_max)
+  if (is_full_cheaper(differences, each.state->leaf_count(), ranges.leaves))
     return ask_for_all(each), Result<void>();
+  // Rows may be far more than the leaves that they touched, and a full pass is many times a sketch.
+  const auto cells = std::min<std::uint64_t>(cells_for(differences), options.limits.sketch_cells_max);
   auto basis = each.state->make_basis(differing, each.salt);
   if (!basis) return ask_for_all(each), Result<void>();
   pass.basis = std::move(*basis);
@@ -178,9 +179,8 @@ Result<void> Session::Impl::stage_named(Shared& each, const Chunk& chunk, Staged
   const auto leaves = each.state->leaves_named(*pass.basis, chunk.symbols);
   if (!leaves) return tl::unexpected(leaves.error());
   const auto sent = [&](const std::string& leaf) {
-    const auto it = std::lower_bound(
-        staged.leaves.begin(), staged.leaves.end(), leaf,
-        [](const auto& one, const std::string& key) { return one.first < key; });
+    const auto it = std::lower_bound(staged.leaves.begin(), staged.leaves.end(), leaf,
+                                     [](const auto& one, const std::string& key) { return one.first < key; });
     return it != staged.leaves.end() && it->first == leaf;
   };
   std::vector<std::pair<std::string, std::string>> all;

@@ -84,6 +84,20 @@ TEST_F(DigestPass, WhereMostDiffersAllLeavesAreSent) {
   EXPECT_EQ(link.session(1).metrics().full_passes_in, 1U);
 }
 
+// An estimate above the cap was taken for certain, and all leaves were asked for: of a keyspace
+// larger than `staged_bytes_max` they never came.
+TEST_F(DigestPass, ASketchIsTriedAtItsCapBeforeAllLeavesAreSent) {
+  for (int i = 0; i < 100; ++i) a.put(clock, {item(2'000 + i)}, "added");
+  a.engine->cut_log(*a.shop, 0);
+  SessionOptions options;
+  options.limits.sketch_cells_max = 170;  // 100 differences are estimated to need 190.
+  Link link(clock, a, b, options);
+  link.run(milliseconds(2'000));
+  expect_equal(a, b);
+  EXPECT_EQ(link.session(1).metrics().digest_passes_in, 1U);
+  EXPECT_EQ(link.session(1).metrics().full_passes_in, 0U);
+}
+
 TEST_F(DigestPass, OfAFreshPeerIsFull) {
   a.engine->cut_log(*a.shop, 0);
   Link link(clock, a, c);
@@ -112,9 +126,9 @@ TEST_F(DigestPass, WritesMeanwhileAreMergedToo) {
   EXPECT_EQ(b.live(item(7)).size(), 1U);
 }
 
-// The trace that the merge of touched leaves is for. C adds x and removes it; A has both. B, below A's log, has neither; its
-// leaf and A's are equal, so the sketch doesn't name it. Then C's add reaches B by push, before its removal, and the
-// pass closes: B's version covers the removal, so B must do without x.
+// The trace that the merge of touched leaves is for. C adds x and removes it; A has both. B, below A's log,
+// has neither; its leaf and A's are equal, so the sketch doesn't name it. Then C's add reaches B by push,
+// before its removal, and the pass closes: B's version covers the removal, so B must do without x.
 TEST_F(DigestPass, ARemovalThatTheSenderKnewReachesWhatCameMeanwhile) {
   Peer old{4};
   run(a, c, milliseconds(1'000));
