@@ -104,9 +104,9 @@ void IntervalSet::erase(std::uint64_t first, std::uint64_t last) {
 void IntervalSet::merge(const IntervalSet& other) {
   // Few intervals are inserted each by itself: what is merged most is small and belongs at the end.
   constexpr std::size_t few = 4;
+  if (this == &other) return;
   if (other.intervals_.size() <= few) {
-    const std::vector<Interval> added = other.intervals_;  // `other` may be *this.
-    for (const Interval& interval : added) insert(interval.first, interval.last);
+    for (const Interval& interval : other.intervals_) insert(interval.first, interval.last);
     return;
   }
   std::vector<Interval> sorted;

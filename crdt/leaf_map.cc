@@ -70,6 +70,7 @@ void LeafMap::merge(const LeafMap& other) {
   for (const std::string_view key : touched) {
     const auto mine = leaves_.find(key);
     const auto theirs = other.leaves_.find(key);
+    if (mine != leaves_.end() && theirs != other.leaves_.end() && mine->second == theirs->second) continue;
     replace(key,
             syncline::merge(
                 mine == leaves_.end() ? absent : mine->second, [this](const Dot& dot) { return covers(dot); },
@@ -82,6 +83,7 @@ void LeafMap::merge(const LeafMap& other) {
 void LeafMap::replace(std::string_view key, Leaf merged) {
   auto it = leaves_.find(key);
   if (it != leaves_.end()) {
+    if (it->second == merged) return;
     for (const LiveDot& live : it->second) {
       const auto [begin, end] = places_.equal_range(live.dot);
       places_.erase(std::find_if(begin, end, [it](const auto& place) { return place.second == it; }));

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "crdt/dot.h"
 #include "crdt/error.h"
 
@@ -87,6 +88,8 @@ struct SearchOptions {
 //   mutate(State&, Mutation) -> State          the delta; without dots if nothing changed
 //   read(const State&) -> std::int64_t         what it reads as, as a number
 //   reference(const EventGraph&, EventMask known) -> std::int64_t
+//                                              of the known events and those they had seen; of all there
+//                                              are only if the subject has `reads_all_events`
 //   kind_name(kind) -> const char*
 template <class Subject>
 class Search {
@@ -323,7 +326,29 @@ class Search {
       if (world.known[other] == world.known[replica] && world.states[other] != world.states[replica])
         return false;
     }
+    // What the reference says follows from the events it may look at: once is enough for each such view.
+    if (!judged_.insert(view(world, replica))) return true;
     return reads_[world.states[replica]] == Subject::reference(graph(world), world.known[replica]);
+  }
+  // The events that a replica knows, those that they had seen, and what it holds.
+  Hash128 view(const World& world, unsigned replica) const {
+    const unsigned total = event_count(world);
+    EventMask within = world.known[replica];
+    if constexpr (requires { Subject::reads_all_events; }) within = ~EventMask{0};
+    for (EventMask before = 0; before != within;) {
+      before = within;
+      for (unsigned i = 0; i < total; ++i) {
+        const SearchEvent& event = events_[world.events[i]];
+        if ((within & event.bit()) != 0) within |= event.seen;
+      }
+    }
+    Hash128 hash{5, 6};
+    mix(hash, world.known[replica]);
+    mix(hash, world.states[replica]);
+    for (unsigned i = 0; i < total; ++i) {
+      if ((within & events_[world.events[i]].bit()) != 0) mix(hash, world.events[i]);
+    }
+    return hash;
   }
   std::string explain(const World& world, unsigned replica) {
     return std::string("-> ") + static_cast<char>('A' + replica) + " reads " +
@@ -347,12 +372,13 @@ class Search {
   std::unordered_map<std::string, std::uint32_t> ids_;
   std::vector<typename Subject::State> states_;
   std::vector<std::int64_t> reads_;
-  std::unordered_map<std::uint64_t, std::uint32_t> merges_;
-  std::unordered_map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> mutations_;
-  std::unordered_map<std::uint64_t, std::uint32_t> event_ids_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> merges_;
+  absl::flat_hash_map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> mutations_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> event_ids_;
   std::vector<SearchEvent> events_;
   std::vector<Past> history_;
   HashSet visited_;
+  HashSet judged_;
   EventGraph graph_;
 };
 

@@ -378,6 +378,7 @@ std::int64_t amount_known(const EventGraph& graph, EventMask known, const Amount
 // passed, by all events there are, reads as nothing does.
 struct BoundedSubject {
   using State = BoundedCounter;
+  static constexpr bool reads_all_events = true;
   enum Kind : unsigned { add_2, spend_1, give_next };
 
   static std::vector<unsigned> kinds(unsigned replica) {
@@ -422,6 +423,7 @@ enum class AskFlaw { none, forgets_the_asker };
 template <AskFlaw flaw>
 struct AskedSubject {
   using State = BoundedCounter;
+  static constexpr bool reads_all_events = true;
   enum Kind : unsigned { add_3, spend_1, answer_next };
   static constexpr std::int64_t wanted = 2;
 
@@ -483,6 +485,7 @@ enum class BoundedFlaw { looks_at_the_total, takes_over_the_living };
 template <BoundedFlaw flaw>
 struct FlawedBoundedSubject {
   using State = std::conditional_t<flaw == BoundedFlaw::looks_at_the_total, PnCounter, BoundedCounter>;
+  static constexpr bool reads_all_events = true;
   enum Kind : unsigned { add_1, spend_1, take_over };
 
   static std::vector<unsigned> kinds(unsigned replica) {
