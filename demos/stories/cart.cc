@@ -2,6 +2,7 @@
 // no apple is sold twice; one asks for more when it can; a customer's cart is edited in two places at once.
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "demos/stories/meeting.h"
 
@@ -17,14 +18,33 @@ using syncline::OrMap;
 using syncline::Update;
 using Cart = syncline::OrSet<std::string>;
 
+// Where apples are, by name.
+struct Place {
+  Keyspace shop;
+  std::string name;
+};
+using Places = std::vector<Place>;
+
+// `text` with names in place of the ids that people can't tell apart.
+std::string with_names(std::string text, const Places& places) {
+  for (const Place& place : places) {
+    const std::string id = place.shop.actor() ? to_string(*place.shop.actor()) : std::string();
+    for (auto at = text.find(id); !id.empty() && at != std::string::npos; at = text.find(id))
+      text.replace(at, id.size(), "the " + place.name);
+  }
+  return text;
+}
+
 // Sells one apple. False, with the reason printed, if none may be sold here.
-bool sell(Keyspace& shop, const char* who) {
+bool sell(Place& place, const Places& places) {
+  Keyspace& shop = place.shop;
   const auto sold = shop.update([](Update& tx) {
     tx.at<BoundedCounter>("stock/apples").spend(1);
     tx.counter("sold").add(1);
   });
   if (sold) return true;
-  std::printf("  %s: no sale (%s)\n", who, to_string(sold.error()).c_str());
+  std::printf("  %s: no sale (%s)\n", place.name.c_str(),
+              with_names(to_string(sold.error()), places).c_str());
   return false;
 }
 
@@ -34,11 +54,11 @@ std::string cart_of(const Keyspace& shop) {
   return all;
 }
 
-void tell_of_stock(Keyspace& warehouse, Keyspace& left, Keyspace& right) {
+void tell_of_stock(Keyspace& warehouse, Place& left, Place& right, const Places& places) {
   int sold_left = 0;
   int sold_right = 0;
-  while (sell(left, "left till")) ++sold_left;
-  while (sell(right, "right till")) ++sold_right;
+  while (sell(left, places)) ++sold_left;
+  while (sell(right, places)) ++sold_right;
   std::printf("  the left till sold %d, the right till %d; the warehouse has heard of none\n", sold_left,
               sold_right);
   check(sold_left == 3 && sold_right == 2, "each till sold what it held the right to sell, and not one more");
@@ -48,7 +68,10 @@ void tell_of_stock(Keyspace& warehouse, Keyspace& left, Keyspace& right) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  stories::take_no_arguments(argc, argv,
+                             "A shop whose two tills are cut off and sell the last apples: none is oversold. "
+                             "And a customer's cart.");
   auto warehouse_replica = stories::open();
   auto left_replica = stories::open();
   auto right_replica = stories::open();
@@ -74,7 +97,10 @@ int main() {
   meet(warehouse_replica, right_replica);
 
   say("The network fails. Both tills sell until they are refused.");
-  tell_of_stock(warehouse, left, right);
+  const Places places{{warehouse, "warehouse"}, {left, "left till"}, {right, "right till"}};
+  Place left_till = places[1];
+  Place right_till = places[2];
+  tell_of_stock(warehouse, left_till, right_till, places);
 
   say("Meanwhile customer 7 takes bread out of the cart at the left till; at the right one their child");
   say("empties the cart and puts eggs in.");
@@ -86,12 +112,12 @@ int main() {
 
   say("The warehouse is reached again by the left till, which asks for what may be sold. There is no more.");
   meet(warehouse_replica, left_replica, [&] { must(left.at<BoundedCounter>("stock/apples").request(2)); });
-  check(!sell(left, "left till"), "a request moves rights from where some are; it makes none");
+  check(!sell(left_till, places), "a request moves rights from where some are; it makes none");
 
   say("Four more apples arrive. The left till asks for two, and sells them.");
   must(warehouse.update([](Update& tx) { tx.at<BoundedCounter>("stock/apples").add(4); }));
   meet(warehouse_replica, left_replica, [&] { must(left.at<BoundedCounter>("stock/apples").request(2)); });
-  check(sell(left, "left till") && sell(left, "left till") && !sell(left, "left till"),
+  check(sell(left_till, places) && sell(left_till, places) && !sell(left_till, places),
         "the warehouse gave two of its four on request; the left till sold these, and no third");
 
   say("The network is back.");

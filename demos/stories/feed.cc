@@ -40,7 +40,9 @@ void like(Keyspace& feed, const char* id, int times) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  stories::take_no_arguments(
+      argc, argv, "A feed of posts, likes and follows, written on a phone and a laptop that are cut off.");
   auto phone_replica = stories::open();
   auto laptop_replica = stories::open();
   auto phone = phone_replica.keyspace("feed");

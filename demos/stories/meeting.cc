@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
 
 namespace stories {
@@ -20,6 +21,18 @@ bool carry(Replica::Link& from, Replica::Link& to) {
 }
 
 }  // namespace
+
+void take_no_arguments(int count, char** arguments, const char* about) {
+  if (count < 2) return;
+  const std::string_view first = arguments[1];
+  if (count == 2 && (first == "--help" || first == "-h")) {
+    std::printf("usage: %s\n%s\nIt takes no options; the status is 1 if anything it tells isn't so.\n",
+                arguments[0], about);
+    std::exit(0);
+  }
+  std::fprintf(stderr, "%s: a story takes no options; --help tells what it is about\n", arguments[1]);
+  std::exit(2);
+}
 
 void give_up(const syncline::Error& error) {
   std::fprintf(stderr, "%s\n", to_string(error).c_str());

@@ -7,6 +7,9 @@
 
 namespace stories {
 
+// Ends the program if it was given arguments, which a story takes none of: --help tells `about`, anything
+// else is answered with how to use it.
+void take_no_arguments(int count, char** arguments, const char* about);
 // Ends the program with a line that says what failed.
 [[noreturn]] void give_up(const syncline::Error& error);
 
