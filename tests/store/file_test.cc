@@ -313,6 +313,41 @@ TEST_F(FileTest, ABackupThatIsRestoredLosesNothingThatPeersSaw_R_ID_2) {
   EXPECT_THAT(replica.notices(), IsEmpty());
 }
 
+// What was spent after the backup was taken must not be spent again by who puts it back.
+TEST_F(FileTest, ABackupThatIsRestoredHoldsNoRightsOfABoundedCounter_R_ID_2) {
+  Replica peer = open_replica(clock, 90);
+  peer.keyspace("shop");
+  std::optional<ActorId> old;
+  {
+    Replica replica = open(path);
+    Keyspace shop = replica.keyspace("shop");
+    must(shop.update([](auto& tx) { tx.template at<BoundedCounter>("stock").add(5); }));
+    must(replica.backup(folder / "backup.db"));
+    must(shop.update([](auto& tx) { tx.template at<BoundedCounter>("stock").spend(4); }));
+    old = shop.actor();
+    Wire wire(clock, replica, peer);
+    ASSERT_TRUE(wire.sync());
+  }
+  copy(folder / "backup.db", path);
+  Replica replica = open(path);
+  Keyspace shop = replica.keyspace("shop");
+  const auto spend = [&shop] {
+    return shop.update([](auto& tx) { tx.template at<BoundedCounter>("stock").spend(1); });
+  };
+  const auto stock = shop.at<BoundedCounter>("stock");
+  EXPECT_EQ(must(stock.total()), 5) << "it hasn't heard of the four";
+  EXPECT_EQ(code_of(spend()), "no_rights");
+  Wire wire(clock, replica, peer);
+  ASSERT_TRUE(wire.sync());
+  EXPECT_EQ(must(stock.total()), 1);
+  EXPECT_EQ(code_of(spend()), "no_rights");
+  EXPECT_THAT(must(stock.holdings()), ElementsAre(Holding{*old, 1})) << "stranded, and shown";
+  must(shop.update([&](auto& tx) { tx.template at<BoundedCounter>("stock").take_over(*old); }));
+  must(spend());
+  EXPECT_EQ(code_of(spend()), "no_rights");
+  EXPECT_EQ(must(stock.total()), 0);
+}
+
 TEST_F(FileTest, ABackupIsOneMomentThoughWritingGoesOn_R_DUR_8) {
   Replica replica = open(path);
   Keyspace shop = replica.keyspace("shop");
