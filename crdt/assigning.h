@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "crdt/operation.h"
 #include "crdt/reading.h"
 
 namespace syncline {
@@ -12,19 +13,19 @@ namespace assigning {
 
 // Fails the change because a value doesn't fit a type.
 template <LeafAccess A>
-bool misfit(A& access, Type type) {
-  access.fail(Error{Errc::invalid_argument, "a value doesn't fit a " + type_name(type)});
+bool misfit(A& access, Place place, Type type) {
+  access.fail(refused(Errc::invalid_argument, "assign to", type, place, "a value that doesn't fit"));
   return false;
 }
 
 template <LeafAccess A>
 bool assign_counter(A& access, Place place, Type type, const Value& value) {
-  if (value.integer() == nullptr) return misfit(access, type);
+  if (value.integer() == nullptr) return misfit(access, place, type);
   const auto now = scalar_reading(access, place, type);
   const std::int64_t before = now ? *now->integer() : 0;
   std::int64_t by = 0;
-  if (__builtin_sub_overflow(*value.integer(), before, &by)) return misfit(access, type);
-  if (type == Type::bounded_counter && *value.integer() < 0) return misfit(access, type);
+  if (__builtin_sub_overflow(*value.integer(), before, &by)) return misfit(access, place, type);
+  if (type == Type::bounded_counter && *value.integer() < 0) return misfit(access, place, type);
   if (type != Type::bounded_counter) return counter_add(access, type, place, by);
   return by < 0 ? bounded_spend(access, place, -by) : bounded_add(access, place, by);
 }
@@ -44,7 +45,7 @@ bool assign_scalar(A& access, Place place, Type type, const Value& value) {
       return assigning::assign_counter(access, place, type, value);
     case Type::ew_flag:
     case Type::dw_flag:
-      if (value.boolean() == nullptr) return assigning::misfit(access, type);
+      if (value.boolean() == nullptr) return assigning::misfit(access, place, type);
       if (!*value.boolean() && !flag_enabled(access, type, place)) return false;
       *value.boolean() ? flag_enable(access, type, place) : flag_disable(access, type, place);
       return true;
@@ -54,7 +55,7 @@ bool assign_scalar(A& access, Place place, Type type, const Value& value) {
     case Type::min_register:
       return mv_set(access, type, place, value);
     default:
-      return assigning::misfit(access, type);
+      return assigning::misfit(access, place, type);
   }
 }
 

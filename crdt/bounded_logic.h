@@ -25,6 +25,7 @@
 
 #include "crdt/bytes.h"
 #include "crdt/leaf_access.h"
+#include "crdt/operation.h"
 
 namespace syncline {
 
@@ -139,7 +140,8 @@ inline std::int64_t clamp(Wide wide) {
 }
 
 // The refusal of a spend or gift: who holds what is lacking, most first.
-inline Error lacking(const char* operation, const Reading& reading, const ActorId& self, std::int64_t by) {
+inline Error lacking(const char* operation, Place place, const Reading& reading, const ActorId& self,
+                     std::int64_t by) {
   constexpr std::size_t told_max = 4;
   std::vector<std::pair<Wide, ActorId>> others;
   for (const auto& [actor, rights] : reading.held) {
@@ -147,20 +149,20 @@ inline Error lacking(const char* operation, const Reading& reading, const ActorI
   }
   std::sort(others.begin(), others.end());
   const auto mine = reading.held.find(self);
-  std::string text = std::string(operation) + ": " + std::to_string(by) + " asked for, " +
-                     std::to_string(mine == reading.held.end() ? 0 : clamp(mine->second)) + " held here";
+  std::string why = std::to_string(by) + " asked for, " +
+                    std::to_string(mine == reading.held.end() ? 0 : clamp(mine->second)) + " held here";
   for (std::size_t i = 0; i < others.size() && i < told_max; ++i)
-    text += ", " + std::to_string(clamp(-others[i].first)) + " by " + to_string(others[i].second);
-  if (others.size() > told_max) text += " and others";
-  return Error{Errc::no_rights, std::move(text)};
+    why += ", " + std::to_string(clamp(-others[i].first)) + " by " + to_string(others[i].second);
+  if (others.size() > told_max) why += " and others";
+  return refused(Errc::no_rights, operation, Type::bounded_counter, place, why);
 }
 
 // Adds to a total; false, and the change fails, above 64 bits.
 template <LeafAccess A>
-bool raise(A& access, const char* operation, std::uint64_t& total, std::uint64_t by) {
+bool raise(A& access, const char* operation, Place place, std::uint64_t& total, std::uint64_t by) {
   if (total > ~std::uint64_t{0} - by) {
-    access.fail(
-        Error{Errc::overflow, std::string(operation) + ": a bounded counter's total would pass 64 bits"});
+    access.fail(refused(Errc::overflow, operation, Type::bounded_counter, place,
+                        "a bounded counter's total would pass 64 bits"));
     return false;
   }
   total += by;
@@ -207,7 +209,7 @@ bool raise_between(A& access, const char* operation, Place place, const std::str
   Newest newest{access.self(), 0, {}};
   access.for_each_live(slot, [&newest](const LiveDotView& dot) { newest.see(dot); });
   std::uint64_t total = total_from(newest.bytes).value_or(0);
-  if (!raise(access, operation, total, by)) return false;
+  if (!raise(access, operation, place, total, by)) return false;
   std::string& bytes = access.key_buffer();
   bytes.clear();
   put_varint(bytes, total);
@@ -223,14 +225,16 @@ bool check_rights(A& access, const char* operation, Place place, const OwnLeaf<A
   const Reading reading = read(access, place);
   const auto mine = reading.held.find(access.self());
   if (mine != reading.held.end() && mine->second >= by) return true;
-  access.fail(lacking(operation, reading, access.self(), by));
+  access.fail(lacking(operation, place, reading, access.self(), by));
   return false;
 }
 
 template <LeafAccess A>
-bool check_positive(A& access, const char* operation, std::int64_t by) {
+bool check_positive(A& access, const char* operation, Place place, std::int64_t by) {
   if (by > 0) return true;
-  if (by < 0) access.fail(Error{Errc::invalid_argument, std::string(operation) + ": an amount below zero"});
+  if (by < 0)
+    access.fail(
+        refused(Errc::invalid_argument, operation, Type::bounded_counter, place, "an amount below zero"));
   return false;
 }
 
@@ -239,9 +243,10 @@ bool check_positive(A& access, const char* operation, std::int64_t by) {
 // Adds `by` (0 changes nothing), and as many rights of the writing actor. O(1) leaves.
 template <LeafAccess A>
 bool bounded_add(A& access, Place place, std::int64_t by) {
-  if (!bounded::check_positive(access, "add", by)) return false;
+  if (!bounded::check_positive(access, "add to", place, by)) return false;
   bounded::OwnLeaf<A> own(access, place);
-  if (!bounded::raise(access, "add", own.totals.added, static_cast<std::uint64_t>(by))) return false;
+  if (!bounded::raise(access, "add to", place, own.totals.added, static_cast<std::uint64_t>(by)))
+    return false;
   own.write();
   return true;
 }
@@ -249,10 +254,11 @@ bool bounded_add(A& access, Place place, std::int64_t by) {
 // Takes `by` away. Fails with `no_rights` unless the writing actor holds as many rights.
 template <LeafAccess A>
 bool bounded_spend(A& access, Place place, std::int64_t by) {
-  if (!bounded::check_positive(access, "spend", by)) return false;
+  if (!bounded::check_positive(access, "spend from", place, by)) return false;
   bounded::OwnLeaf<A> own(access, place);
-  if (!bounded::check_rights(access, "spend", place, own, by)) return false;
-  if (!bounded::raise(access, "spend", own.totals.spent, static_cast<std::uint64_t>(by))) return false;
+  if (!bounded::check_rights(access, "spend from", place, own, by)) return false;
+  if (!bounded::raise(access, "spend from", place, own.totals.spent, static_cast<std::uint64_t>(by)))
+    return false;
   own.write();
   return true;
 }
@@ -261,14 +267,14 @@ bool bounded_spend(A& access, Place place, std::int64_t by) {
 template <LeafAccess A>
 bool bounded_give(A& access, Place place, const ActorId& to, std::int64_t by) {
   using namespace bounded;
-  if (!check_positive(access, "give", by)) return false;
+  if (!check_positive(access, "give from", place, by)) return false;
   const ActorId self = access.self();
   if (to == self) return false;
   OwnLeaf<A> own(access, place);
-  if (!check_rights(access, "give", place, own, by)) return false;
+  if (!check_rights(access, "give from", place, own, by)) return false;
   const auto amount = static_cast<std::uint64_t>(by);
-  if (!raise(access, "give", own.totals.given, amount)) return false;
-  if (!raise_between(access, "give", place, element(gift_mark, to, &self), amount)) return false;
+  if (!raise(access, "give from", place, own.totals.given, amount)) return false;
+  if (!raise_between(access, "give from", place, element(gift_mark, to, &self), amount)) return false;
   own.write();
   return true;
 }
@@ -321,7 +327,7 @@ std::int64_t bounded_take_over(A& access, Place place, const ActorId& lost) {
   const auto held = reading.held.find(lost);
   if (lost == self || held == reading.held.end() || held->second <= 0) return 0;
   const std::int64_t rights = clamp(held->second);
-  return raise_between(access, "take_over", place, element(takeover_mark, self, &lost),
+  return raise_between(access, "take over in", place, element(takeover_mark, self, &lost),
                        static_cast<std::uint64_t>(rights))
              ? rights
              : 0;

@@ -21,6 +21,7 @@
 
 #include "crdt/bytes.h"
 #include "crdt/leaf_access.h"
+#include "crdt/operation.h"
 
 namespace syncline {
 
@@ -162,7 +163,7 @@ bool counter_add(A& access, Type type, Place place, std::int64_t by) {
   using namespace counter;
   if (by == 0) return false;
   if (by < 0 && type == Type::g_counter) {
-    access.fail(Error{Errc::invalid_argument, "add: a GCounter never counts down"});
+    access.fail(refused(Errc::invalid_argument, "add to", type, place, "a GCounter never counts down"));
     return false;
   }
   const ActorId self = access.self();
@@ -188,7 +189,7 @@ bool counter_add(A& access, Type type, Place place, std::int64_t by) {
   const auto bits = static_cast<std::uint64_t>(by);
   const std::uint64_t amount = by < 0 ? 0 - bits : bits;
   if (total > ~std::uint64_t{0} - amount) {
-    access.fail(Error{Errc::overflow, "add: a counter's total would pass 64 bits"});
+    access.fail(refused(Errc::overflow, "add to", type, place, "a counter's total would pass 64 bits"));
     return false;
   }
   total += amount;

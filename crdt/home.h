@@ -12,6 +12,7 @@
 
 #include "crdt/leaf_access.h"
 #include "crdt/leaf_map.h"
+#include "crdt/operation.h"
 
 namespace syncline {
 
@@ -32,8 +33,8 @@ class WriteHome {
   WriteHome below(Type map, std::string_view name) const {
     const std::string_view path = access_.keep(build_leaf_key(access_.key_buffer(), place_, map, name));
     if (path_depth(path) >= leaf_depth_max)
-      access_.fail(Error{Errc::too_large,
-                         "a map's child: maps nest at most " + std::to_string(leaf_depth_max - 1) + " deep"});
+      access_.fail(refused(Errc::too_large, "write below", map, place_,
+                           "maps nest at most " + std::to_string(leaf_depth_max - 1) + " deep"));
     return {access_, Place::at(path)};
   }
 

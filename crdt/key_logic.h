@@ -7,6 +7,7 @@
 
 #include "crdt/counter_logic.h"
 #include "crdt/leaf_access.h"
+#include "crdt/operation.h"
 #include "crdt/reading.h"
 
 namespace syncline {
@@ -18,9 +19,11 @@ class Erasure {
   bool see(std::string_view leaf, std::span<const LiveDotView> live) {
     const auto object = object_leaf(leaf);
     if (!object || !is_known(object->type) || is_map(object->type)) {
-      refused_ = Error{Errc::unknown_type, "erase: a type there is newer than this program"};
+      refused_ = Error{Errc::unknown_type, "a type there is newer than this program"};
     } else if (object->type == Type::bounded_counter) {
-      refused_ = Error{Errc::wrong_type, "erase: a bounded counter is there, which can't be removed"};
+      refused_ =
+          Error{Errc::wrong_type, operation_text("there is a", object->type, Place::at(object->place)) +
+                                      ", which can't be removed"};
     } else if (is_resettable_counter(object->type)) {
       if (counters_.empty() || counters_.back() != std::pair(std::string(object->place), object->type))
         counters_.emplace_back(object->place, object->type);
@@ -32,6 +35,7 @@ class Erasure {
     }
     return !refused_;
   }
+  // Why, without the operation.
   const std::optional<Error>& refused() const { return refused_; }
 
   // Writes the rows; whether a reader saw anything there.
@@ -64,7 +68,8 @@ bool erase_place(A& access, Place place) {
     return erasure.see(leaf, live);
   });
   if (erasure.refused()) {
-    access.fail(*erasure.refused());
+    const auto& [code, why] = *erasure.refused();
+    access.fail(Error{code, "erase " + place_text(place) + ": " + why});
     return false;
   }
   return erasure.write(access);

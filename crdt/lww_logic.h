@@ -12,6 +12,7 @@
 
 #include "crdt/hlc.h"
 #include "crdt/leaf_access.h"
+#include "crdt/operation.h"
 #include "crdt/value.h"
 
 namespace syncline {
@@ -24,7 +25,8 @@ template <LeafAccess A>
 bool lww_put(A& access, std::string_view leaf, const Value& value,
              std::optional<std::uint64_t> timestamp = std::nullopt) {
   if (timestamp && *timestamp >= Hlc::stamp_max) {
-    access.fail(Error{Errc::invalid_argument, "set: timestamps of callers must be below 2^62"});
+    access.fail(
+        refused_write(Errc::invalid_argument, leaf, true, {}, "timestamps of callers must be below 2^62"));
     return false;
   }
   const auto slot = access.open(leaf);

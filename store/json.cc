@@ -181,10 +181,11 @@ class JsonWriter {
   void write_members(const Json& json, PathOf&& path_of) {
     for (const auto& [member, inner] : json.items()) {
       const auto name = name_of(member);
-      if (!name) return fail("a name that can't be: " + member);
+      if (!name) return fail({}, "a name that can't be: " + member);
       const std::string path = path_of(*name);
       if (path_depth(path) >= leaf_depth_max)
-        return transaction_.fail(Error{Errc::too_large, "write_json: nested too deep"});
+        return fail(Place::at(path), "maps nest at most " + std::to_string(leaf_depth_max - 1) + " deep",
+                    Errc::too_large);
       write(Place::at(path), inner);
     }
   }
@@ -195,7 +196,7 @@ class JsonWriter {
     if (json.is_object() && json.size() == 1 && json.begin().key() == "$types") {
       for (const auto& [name, inner] : json.begin()->items()) {
         const auto type = type_of_name(name);
-        if (!type) return fail("a type that isn't known here: " + name);
+        if (!type) return fail(place, "a type that isn't known here: " + name);
         write_object(place, *type, inner);
       }
     } else if (value_from(json)) {
@@ -207,18 +208,20 @@ class JsonWriter {
       const auto map = type_there(place, Shape::children);
       write_object(place, fields && !map ? *fields : map.value_or(Type::or_map), json);
     } else {
-      fail("a number of more than 64 bits");
+      fail(place, "a number of more than 64 bits");
     }
   }
 
   void write_object(Place place, Type type, const Json& json) {
     switch (shape_of(type)) {
       case Shape::scalar:
-        return with_value(json, [&](const Value& value) { assign_scalar(transaction_, place, type, value); });
+        return with_value(place, json,
+                          [&](const Value& value) { assign_scalar(transaction_, place, type, value); });
       case Shape::elements:
         if (!json.is_array()) break;
         for (const Json& element : json)
-          with_value(element, [&](const Value& value) { assign_element(transaction_, place, type, value); });
+          with_value(place, element,
+                     [&](const Value& value) { assign_element(transaction_, place, type, value); });
         return;
       case Shape::fields:
         if (!json.is_object()) break;
@@ -230,21 +233,21 @@ class JsonWriter {
       case Shape::unknown:
         break;
     }
-    fail("JSON that doesn't fit a " + type_name(type));
+    fail(place, "JSON that doesn't fit a " + type_name(type));
   }
 
   void write_field(Place place, const std::string& member, const Json& json) {
     const auto field = name_of(member);
-    if (!field) return fail("a name that can't be: " + member);
-    with_value(json, [&](const Value& value) {
+    if (!field) return fail(place, "a name that can't be: " + member);
+    with_value(place, json, [&](const Value& value) {
       if (map_get(transaction_, place, *field) != value) map_set(transaction_, place, *field, value);
     });
   }
 
   template <class Fn>
-  void with_value(const Json& json, Fn&& fn) {
+  void with_value(Place place, const Json& json, Fn&& fn) {
     if (const auto value = value_from(json)) return fn(*value);
-    fail("JSON where a value must be");
+    fail(place, "JSON where a value must be");
   }
 
   std::optional<Type> type_there(Place place, Shape shape) {
@@ -255,8 +258,9 @@ class JsonWriter {
     return std::nullopt;
   }
 
-  void fail(const std::string& why) {
-    transaction_.fail(Error{Errc::invalid_argument, "write_json: " + why});
+  void fail(Place place, const std::string& why, Errc code = Errc::invalid_argument) {
+    const std::string where = place_text(place);
+    transaction_.fail(Error{code, "write_json" + (where.empty() ? "" : " to " + where) + ": " + why});
   }
 
   Transaction& transaction_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crdt/leaf_key.h"
+#include "crdt/operation.h"
 #include "fmt/format.h"
 #include "sync/engine_impl.h"
 #include "sync/key_head.h"
@@ -322,26 +323,9 @@ namespace {
 
 using Op = TransactionScratch::Op;
 
-// For people: what was written to, "cart/42" or "users" / "7" / "name", cut where it is long.
-std::string place_text(std::string_view leaf) {
-  constexpr std::size_t shown_max = 40;
-  std::string text;
-  const auto add = [&text](std::string_view name) {
-    const bool cut = name.size() > shown_max;
-    text += fmt::format("{}\"{}{}\"", text.empty() ? "" : " / ", name.substr(0, shown_max), cut ? "..." : "");
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
-  };
-  if (const auto object = object_leaf(leaf)) {
-    const PathNames names = path_names(object->place);
-    add(names.key);
-    for (const auto& [map, name] : names.names) add(name);
-  }
-  return text;
-}
-
-tl::unexpected<Error> too_large(const Op& op, std::string_view what) {
-  return failure(Errc::too_large, fmt::format("write to {}: {}", place_text(op.leaf), what));
+tl::unexpected<Error> too_large(const Op& op, std::string_view why) {
+  return tl::unexpected<Error>(
+      refused_write(Errc::too_large, op.leaf, op.write == TransactionScratch::Write::put, op.payload, why));
 }
 
 Result<void> check_leaf(const Op& op, const EngineOptions& options) {
@@ -378,17 +362,17 @@ void order_by_leaf(const TransactionScratch& scratch, std::vector<OrderedOp>& or
 
 Result<void> check_limits(const TransactionScratch& scratch, const EngineOptions& options) {
   if (scratch.error) return tl::unexpected(*scratch.error);
-  if (scratch.bytes > options.change_bytes_max)
-    return failure(Errc::too_large, fmt::format("a change of more than {} bytes", options.change_bytes_max));
   std::size_t rows = 0;
+  std::size_t bytes = 0;
   for (const Op& op : scratch.ops) {
     if (op.write == TransactionScratch::Write::none) continue;
-    ++rows;
     if (auto checked = check_leaf(op, options); !checked) return checked;
+    bytes += op.leaf.size() + (op.write == TransactionScratch::Write::put ? op.payload.size() : 0);
+    if (++rows > options.change_rows_max)
+      return too_large(op, fmt::format("a change of more than {} rows", options.change_rows_max));
+    if (bytes > options.change_bytes_max)
+      return too_large(op, fmt::format("a change of more than {} bytes", options.change_bytes_max));
   }
-  if (rows > options.change_rows_max)
-    return failure(Errc::too_large,
-                   fmt::format("a change of {} rows; at most {}", rows, options.change_rows_max));
   return {};
 }
 

@@ -109,8 +109,6 @@ Transaction::Slot Transaction::add_op(std::string_view leaf) {
 
 void Transaction::put(Slot slot, std::uint64_t stamp, std::string_view bytes) {
   Op& op = scratch_->ops[slot.index];
-  if (op.write != Write::put) scratch_->bytes += op.leaf.size();
-  scratch_->bytes += bytes.size();
   op.write = Write::put;
   op.stamp = stamp;
   if (bytes.size() <= op.payload_capacity) {
@@ -127,7 +125,6 @@ bool Transaction::remove(Slot slot) {
   Op& op = scratch_->ops[slot.index];
   const bool was_there = op.write == Write::put || (op.write == Write::none && !op.known.value.empty());
   op.write = op.known.value.empty() ? Write::none : Write::remove;
-  scratch_->bytes += op.leaf.size();
   return was_there;
 }
 

@@ -70,7 +70,6 @@ struct TransactionScratch {
   Arena arena;
   std::vector<Op> ops;
   absl::flat_hash_map<std::string_view, std::uint32_t> index;  // Of ops by leaf, once there are many.
-  std::size_t bytes = 0;  // Of leaves and payloads: what the change limit counts.
   std::optional<Error> error;
   std::string key_buffer;
   bool open = false;
@@ -82,7 +81,6 @@ struct TransactionScratch {
     constexpr std::size_t kept_max = 4096;
     if (index.size() > kept_max) index.clear();
     index.erase(index.begin(), index.end());
-    bytes = 0;
     error.reset();
     open = false;
   }

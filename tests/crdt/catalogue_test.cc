@@ -174,7 +174,7 @@ TEST(BoundedCounter, ARefusalSaysWhoHoldsWhatIsLackingAndChangesNothing) {
   const auto refused = counter.spend(b, 3);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().detail,
-            "spend: 3 asked for, 0 held here, 5 by " + to_string(a) + ", 2 by " + to_string(c));
+            "spend from bounded_counter: 3 asked for, 0 held here, 5 by " + to_string(a) + ", 2 by " + to_string(c));
   EXPECT_FALSE(counter.give(c, b, 3).has_value());
   EXPECT_EQ(counter, before);
   EXPECT_THAT(counter.holdings(), ElementsAre(Holding{a, 5}, Holding{c, 2}));

@@ -1,6 +1,8 @@
 // The catalogue in keyspaces: nested maps, registers, flags, remove-wins sets and
 // bounded counters, written, read, watched, exported, gossiped.
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "tests/store/harness.h"
 
@@ -344,14 +346,134 @@ TEST_F(CatalogueTest, LimitsAreOptionsAndRefuseTheWholeUpdate) {
     for (int i = 3; i < 7; ++i) tx.set("s").insert(i);
   });
   ASSERT_FALSE(rows.has_value());
-  EXPECT_EQ(rows.error(), (Error{Errc::too_large, "a change of 4 rows; at most 3"}));
+  EXPECT_EQ(rows.error(),
+            (Error{Errc::too_large, R"(insert into or_set "s": a change of more than 3 rows)"}));
   must(keyspace.update([](Update& tx) { tx.at<OrMap>("m").at<OrMap>("1").at<EwFlag>("2").enable(); }));
   const auto deep = keyspace.update(
       [](Update& tx) { tx.at<OrMap>("m").at<OrMap>("1").at<OrMap>("2").at<EwFlag>("3").enable(); });
   ASSERT_FALSE(deep.has_value());
   EXPECT_EQ(deep.error(),
-            (Error{Errc::too_large, R"(write to "m" / "1" / "2" / "3": a path of 3 maps; at most 2)"}));
+            (Error{Errc::too_large, R"(enable ew_flag "m" / "1" / "2" / "3": a path of 3 maps; at most 2)"}));
   EXPECT_EQ(must(keyspace.set("s").size()), 3U);
+}
+
+// What an update that writes something else, too, comes to: the error, and that nothing was written.
+template <class Write>
+std::string refusal(Keyspace& keyspace, Write&& write) {
+  const auto before = keyspace.version();
+  const auto done = keyspace.update([&](Update& tx) {
+    tx.counter("beside").add(1);
+    write(tx);
+    tx.counter("beside").add(1);
+  });
+  EXPECT_EQ(keyspace.version(), before);
+  EXPECT_FALSE(must(keyspace.counter("beside").exists()));
+  return done ? "done" : to_string(done.error());
+}
+
+TEST_F(CatalogueTest, ALimitsErrorNamesTheOperationAndThePlace) {
+  ReplicaOptions options;
+  options.engine.key_bytes_max = 100;
+  options.engine.value_bytes_max = 50;
+  options.engine.change_bytes_max = 400;
+  Replica small = open_replica(clock, 7, options);
+  Keyspace keyspace = small.keyspace("k");
+  const std::string key(120, 'k');
+  const std::string shown = '"' + std::string(40, 'k') + "...\"";
+  // Each by a key that is too long: what the leaf's own bytes add to it differs by type.
+  const auto of_key = [&](auto&& write) {
+    std::string told = refusal(keyspace, write);
+    const std::string head = "too_large: ";
+    const std::string tail = " " + shown + ": a key of ";
+    const auto at = told.find(tail);
+    EXPECT_TRUE(told.starts_with(head) && at != std::string::npos && told.ends_with(" bytes; at most 100"))
+        << told;
+    return at == std::string::npos ? told : told.substr(head.size(), at - head.size());
+  };
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<GCounter>(key).add(1); }), "add to g_counter");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.counter(key).add(-1); }), "add to pn_counter");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.set(key).insert(1); }), "insert into or_set");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<GSet<Value>>(key).insert(1); }), "insert into g_set");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<RwSet<Value>>(key).insert(1); }), "insert into rw_set");
+  EXPECT_EQ(of_key([&](Update& tx) {
+              tx.at<RwSet<Value>>(key).insert(1);
+              tx.at<RwSet<Value>>(key).erase(1);
+            }),
+            "erase from rw_set");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.reg(key).set(1); }), "set lww_register");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.map(key).set("f", 1); }), "set a field of lww_map");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<MvRegister<Value>>(key).set(1); }), "set mv_register");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<MaxRegister<Value>>(key).set(1); }), "set max_register");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<MinRegister<Value>>(key).set(1); }), "set min_register");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<EwFlag>(key).enable(); }), "enable ew_flag");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<DwFlag>(key).enable(); }), "enable dw_flag");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<DwFlag>(key).disable(); }), "disable dw_flag");
+  EXPECT_EQ(of_key([&](Update& tx) { tx.at<BoundedCounter>(key).add(1); }), "add to bounded_counter");
+  EXPECT_EQ(of_key([&](Update& tx) {
+              tx.at<BoundedCounter>(key).add(1);
+              tx.at<BoundedCounter>(key).spend(1);
+            }),
+            "spend from bounded_counter");
+  EXPECT_EQ(refusal(keyspace, [](Update& tx) { tx.reg("bio").set(std::string(60, 'x')); }),
+            R"(too_large: set lww_register "bio": a value of 61 bytes; at most 50)");
+  EXPECT_EQ(
+      refusal(keyspace,
+              [](Update& tx) {
+                tx.at<OrMap>("users").at<OrMap>("7").at<MvRegister<Value>>("bio").set(std::string(60, 'x'));
+              }),
+      R"(too_large: set mv_register "users" / "7" / "bio": a value of 61 bytes; at most 50)");
+  EXPECT_EQ(refusal(keyspace,
+                    [](Update& tx) {
+                      for (int i = 0; i < 9; ++i) tx.map("big").set(std::to_string(i), std::string(40, 'x'));
+                    }),
+            R"(too_large: set a field of lww_map "big": a change of more than 400 bytes)");
+}
+
+TEST_F(CatalogueTest, ATypesErrorNamesTheOperationAndThePlace) {
+  must(ada.update([](Update& tx) {
+    tx.at<OrMap>("shop").at<BoundedCounter>("stock").add(2);
+    tx.at<GCounter>("full").add(std::numeric_limits<std::int64_t>::max());
+    tx.at<GCounter>("full").add(std::numeric_limits<std::int64_t>::max());
+    tx.at<GCounter>("visits").add(1);
+    tx.set("s").insert(1);
+  }));
+  const auto told = [&](auto&& write) { return refusal(ada, write); };
+  EXPECT_EQ(told([](Update& tx) { tx.at<GCounter>("visits").add(-1); }),
+            R"(invalid_argument: add to g_counter "visits": a GCounter never counts down)");
+  EXPECT_EQ(told([](Update& tx) { tx.at<GCounter>("full").add(2); }),
+            R"(overflow: add to g_counter "full": a counter's total would pass 64 bits)");
+  EXPECT_EQ(told([](Update& tx) { tx.at<OrMap>("shop").at<BoundedCounter>("stock").spend(3); }),
+            R"(no_rights: spend from bounded_counter "shop" / "stock": 3 asked for, 2 held here)");
+  EXPECT_EQ(told([](Update& tx) { tx.at<OrMap>("shop").at<BoundedCounter>("stock").give(ActorId{}, 3); }),
+            R"(no_rights: give from bounded_counter "shop" / "stock": 3 asked for, 2 held here)");
+  EXPECT_EQ(told([](Update& tx) { tx.at<BoundedCounter>("b").add(-1); }),
+            R"(invalid_argument: add to bounded_counter "b": an amount below zero)");
+  EXPECT_EQ(
+      told([](Update& tx) { tx.erase("shop"); }),
+      R"(wrong_type: erase "shop": there is a bounded_counter "shop" / "stock", which can't be removed)");
+  EXPECT_EQ(
+      told([](Update& tx) { tx.at<OrMap>("shop").erase("stock"); }),
+      R"(wrong_type: erase "shop" / "stock": there is a bounded_counter "shop" / "stock", which can't be removed)");
+  EXPECT_EQ(told([](Update& tx) { tx.map("m").set("f", 1, std::uint64_t{1} << 62); }),
+            R"(invalid_argument: set a field of lww_map "m": timestamps of callers must be below 2^62)");
+  EXPECT_EQ(told([](Update& tx) { tx.reg("r").set(1, std::uint64_t{1} << 62); }),
+            R"(invalid_argument: set lww_register "r": timestamps of callers must be below 2^62)");
+  EXPECT_EQ(told([](Update& tx) { tx.write_json(R"({"visits":"many"})"); }),
+            R"(invalid_argument: assign to g_counter "visits": a value that doesn't fit)");
+  EXPECT_EQ(told([](Update& tx) { tx.write_json(R"({"s":[[]]})"); }),
+            R"(invalid_argument: write_json to "s": JSON where a value must be)");
+  EXPECT_EQ(told([](Update& tx) { tx.write_json(R"({"a":{"b":{"$types":{"heap":1}}}})"); }),
+            R"(invalid_argument: write_json to "a" / "b": a type that isn't known here: heap)");
+  EXPECT_EQ(told([](Update& tx) { tx.write_json("[]"); }), "invalid_argument: write_json: no JSON object");
+  EXPECT_EQ(told([](Update& tx) {
+              const std::function<void(OrMap::Writer<Transaction>, int)> nest =
+                  [&nest](OrMap::Writer<Transaction> map, int depth) {
+                    if (depth == 0) return map.at<EwFlag>("on").enable();
+                    nest(map.at<OrMap>(std::to_string(depth)), depth - 1);
+                  };
+              nest(tx.at<OrMap>("deep"), 33);
+            }).substr(0, 40),
+            R"(too_large: write below or_map "deep" / ")");
 }
 
 TEST_F(CatalogueTest, AnUpdateThatGivesUpWritesNothing) {

@@ -52,7 +52,8 @@ struct Stars {
 
     void vote(const std::string& voter, char stars) {
       if (stars < 1 || stars > 5)
-        return access_.fail({syncline::Errc::invalid_argument, "vote: one to five stars"});
+        return access_.fail(
+            refused(syncline::Errc::invalid_argument, "vote in", stars_type, place_, "one to five stars"));
       access_.put(access_.open(leaf_key(place_, stars_type, voter)), 0, std::string_view(&stars, 1));
     }
 
@@ -73,6 +74,7 @@ int main() {
   });
   const auto refused = films.update([](syncline::Update& tx) { tx.at<Stars>("film/1").vote("eve", 6); });
   if (!voted || refused) return 1;
+  if (refused.error().detail != "vote in type_128 \"film/1\": one to five stars") return 1;
   const auto first = films.at<Stars>("film/1").votes();
   const auto second = films.at<syncline::OrMap>("film/2").at<Stars>("votes").votes();
   if (!first || *first != std::map<std::string, int>{{"ada", 4}}) return 1;
