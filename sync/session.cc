@@ -324,7 +324,7 @@ void Session::handle_timeout(Time now) {
     if (impl.owns_inbound(*each) &&
         each->state->inbound->progress + impl.options.pass_timeout <= now.monotonic) {
       impl.end_inbound(*each, true);
-      const auto others_first = now.monotonic + impl.options.pass_timeout;
+      const auto others_first = now.monotonic + impl.options.tick_interval;
       each->behind_since = others_first;
       each->repair_at = std::max(each->repair_at, others_first);
     }

@@ -79,6 +79,24 @@ TEST(SilentPeer, OthersAreAskedBeforeItIsAskedAgain) {
   expect_equal(trace.b, trace.c);
 }
 
+// The simulator's seed 994: a peer that went away in the middle of a pass held up all others.
+TEST(SilentPeer, HoldsUpOthersForLessThanTenTicks_R_AE_3) {
+  SilentPass trace;
+  EXPECT_TRUE(trace.agree_within(8 * SessionOptions{}.tick_interval));
+}
+
+// The simulator's seed 832: B slept while the answer was on its way, gave up the pass at once, and then
+// let the only peer that had news wait as long as one that doesn't answer.
+TEST(SilentPeer, IsAskedAgainSoonByWhoSlept_R_AE_3) {
+  SilentPass trace;
+  trace.good.reset();
+  trace.clock.pass(std::chrono::hours(50));
+  trace.answered_from = trace.clock.now.monotonic;
+  trace.silent->run(3 * SessionOptions{}.tick_interval);
+  EXPECT_EQ(trace.asked.size(), 2U);
+  expect_equal(trace.a, trace.b);
+}
+
 TEST(SilentPeer, AskedAgainAtOnceItKeepsAllOthersWaiting) {
   SilentPass trace;
   trace.forgets = true;
