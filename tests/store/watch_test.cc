@@ -293,7 +293,47 @@ class Mirror {
   std::map<std::string, std::optional<Value>> places_;
 };
 
+// The types that don't nest, each under its own key.
+void write_plain(Update& tx, Random& random) {
+  const auto number = static_cast<std::int64_t>(random.below(3));
+  switch (random.below(10)) {
+    case 0:
+      tx.at<LwwRegister<Value>>("lww").set(number);
+      break;
+    case 1:
+      tx.at<MvRegister<Value>>("mv").set(number);
+      break;
+    case 2:
+      tx.at<MaxRegister<Value>>("max").set(number);
+      break;
+    case 3:
+      tx.at<MinRegister<Value>>("min").set(number);
+      break;
+    case 4:
+      if (random.chance(1, 2)) {
+        tx.at<DwFlag>("dw").enable();
+      } else {
+        tx.at<DwFlag>("dw").disable();
+      }
+      break;
+    case 5:
+      tx.at<GMap>("g").at<GSet<Value>>("set").insert(number);
+      break;
+    case 6:
+      tx.at<RwSet<Value>>("rw").insert(number);
+      break;
+    case 7:
+      tx.at<RwSet<Value>>("rw").erase(number);
+      break;
+    case 8:
+      tx.at<BoundedCounter>("bounded").add(number + 1);
+      break;
+    default:
+      tx.at<GCounter>("g counter").add(number);
+  }
+}
 void write_one(Update& tx, Random& random) {
+  if (random.chance(1, 3)) return write_plain(tx, random);
   const std::string key = "m" + std::to_string(random.below(2));  // Outlives its writer.
   auto map = tx.at<OrMap>(key);
   const std::string name(1, static_cast<char>('a' + random.below(2)));
