@@ -75,16 +75,17 @@ Result<void> rename_synced(const std::string& from, const std::string& to) {
 }
 
 std::optional<std::string> SideFile::seal() const {
-  const auto machine = read("/etc/machine-id");
+  // Containers often have none. The kernel draws its boot id at each start, so that is one machine's alone.
+  const std::string machine = read(machine_id_path_).value_or(std::string());
   const auto boot = read("/proc/sys/kernel/random/boot_id");
   const auto said = text();
   struct stat facts {};
-  if (!machine || machine->empty() || !boot || boot->empty() || !said || ::stat(path_.c_str(), &facts) != 0) {
+  if (!boot || boot->empty() || !said || ::stat(path_.c_str(), &facts) != 0) {
     return std::nullopt;
   }
   // A machine's id is nobody else's business: its hash does.
   return fmt::format("machine {:016x} boot {:016x} device {} inode {} changed {}.{:09} text {:016x}",
-                     hash_bytes(*machine, 1), hash_bytes(*boot, 1), facts.st_dev, facts.st_ino,
+                     hash_bytes(machine, 1), hash_bytes(*boot, 1), facts.st_dev, facts.st_ino,
                      facts.st_ctim.tv_sec, facts.st_ctim.tv_nsec, hash_bytes(*said, 1));
 }
 

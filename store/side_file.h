@@ -18,7 +18,8 @@ namespace syncline {
 // the clock's grain. Opening removes the file before anything is written.
 class SideFile {
  public:
-  explicit SideFile(std::string path) : path_(std::move(path)) {}
+  explicit SideFile(std::string path, const char* machine_id_path = "/etc/machine-id")
+      : path_(std::move(path)), machine_id_path_(machine_id_path) {}
 
   // What the file and the machine are now; nothing if that can't be told.
   std::optional<std::string> seal() const;
@@ -31,6 +32,7 @@ class SideFile {
 
  private:
   std::string path_;
+  const char* machine_id_path_;
 };
 
 // Gives a file its name and waits for the disk.

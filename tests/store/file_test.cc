@@ -6,6 +6,7 @@
 #include <future>
 #include <thread>
 
+#include "store/side_file.h"
 #include "tests/store/harness.h"
 #include "tests/store/sample_store.h"
 #include "tests/support/folder.h"
@@ -229,6 +230,21 @@ TEST_F(FileTest, AStoreThatWasOpenedMeanwhileProvesNothing_R_ID_1) {
   copy(folder / "kept.db", path);
   copy(folder / "held", path + "-id");
   EXPECT_NE(write(path, 2), first);
+}
+
+// A container often has no machine id; its kernel's boot id is there all the same.
+TEST_F(FileTest, AMachineWithoutAnIdProvesItByItsStart_R_ID_1) {
+  const std::string nowhere = path + "-nowhere";
+  const SideFile file(path + "-id", nowhere.c_str());
+  ASSERT_TRUE(file.write("closed"));
+  const auto seal = file.seal();
+  ASSERT_TRUE(seal.has_value());
+  EXPECT_EQ(file.seal(), seal);
+  const std::string elsewhere = path + "-machine";
+  ASSERT_TRUE(SideFile(elsewhere).write("another machine"));
+  EXPECT_NE(SideFile(path + "-id", elsewhere.c_str()).seal(), seal);
+  ASSERT_TRUE(file.write("closed"));  // Another file, though it says the same.
+  EXPECT_NE(file.seal(), seal);
 }
 
 TEST_F(FileTest, WithoutItsSideFileAStoreProvesNothing_R_ID_1) {
