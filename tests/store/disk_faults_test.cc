@@ -410,7 +410,7 @@ TEST_F(DiskFaults, RotInAnyPageIsAnErrorAndNeverAnotherAnswer_R_DUR_6) {
     const auto whole = disk.files();
     Random random(seed);
     for (std::size_t at = 0; at < whole.at(path).size(); at += page) {
-      for (std::size_t flip = 0; flip < 24 / stride(); ++flip) {
+      for (std::size_t flip = 0; flip < std::max<std::size_t>(24 / stride(), 1); ++flip) {
         auto rotten = whole;
         std::string& bytes = rotten[path];
         const std::size_t place = random.below(page);
