@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "sync/engine_impl.h"
 #include "sync/key_head.h"
+#include "sync/live_views.h"
 
 namespace syncline {
 namespace {
@@ -441,14 +442,9 @@ Result<void> Engine::scan(const KeyspaceState& keyspace, std::string_view from,
 
 void Engine::for_each_live(const KeyspaceState& keyspace, std::string_view value,
                            absl::FunctionRef<void(const LiveDotView&)> fn) const {
-  std::vector<LiveDotView> views;
-  for_each_live_in(value, [&](const IndexedLive& live) {
-    views.push_back(
-        {{keyspace.actors[live.dot.actor], live.dot.counter}, live.payload.stamp, live.payload.bytes});
+  with_views(value, keyspace.actors, [&](std::span<const LiveDotView> views) {
+    for (const LiveDotView& view : views) fn(view);
   });
-  std::sort(views.begin(), views.end(),
-            [](const LiveDotView& a, const LiveDotView& b) { return a.dot < b.dot; });
-  for (const LiveDotView& view : views) fn(view);
 }
 
 Version Engine::version(const KeyspaceState& keyspace) const {
@@ -556,7 +552,10 @@ std::vector<std::string> Engine::lost_leaves(const KeyspaceState& keyspace) cons
 
 std::optional<Record> Engine::poll_record() {
   Impl& impl = *impl_;
-  if (impl.source == nullptr) return std::nullopt;
+  const bool anything = !impl.dropped.empty() ||
+                        std::any_of(impl.keyspaces.begin(), impl.keyspaces.end(),
+                                    [](const auto& each) { return each.second->has_record(); });
+  if (!anything) return std::nullopt;  // Asked after each event.
   Record record;
   record.sequence = impl.sequence + 1;
   record.hlc = impl.clock.last();
@@ -574,7 +573,6 @@ std::optional<Record> Engine::poll_record() {
     if (emptied) drop(name);
     record.keyspaces.push_back(std::move(*part));
   }
-  if (record.keyspaces.empty()) return std::nullopt;
   ++impl.sequence;
   return record;
 }

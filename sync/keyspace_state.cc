@@ -211,9 +211,10 @@ Result<void> KeyspaceState::scan_all(
   return {};
 }
 
-bool KeyspaceState::for_each_pending(absl::FunctionRef<void(std::string_view)> fn) const {
+bool KeyspaceState::for_each_pending(
+    absl::FunctionRef<void(std::string_view, std::string_view)> fn) const {
   if (in_memory() || unpersisted_emptyings_ > 0) return false;
-  for (auto at = table_.lower_bound({}); at.valid(); at.next()) fn(at.key());
+  for (auto at = table_.begin(); at.valid(); at.next()) fn(at.key(), at.value());
   return true;
 }
 
@@ -699,7 +700,7 @@ void KeyspaceState::stage_for_record(std::string bytes, bool clear) {
 }
 
 std::optional<KeyspaceRecord> KeyspaceState::take_record(std::uint64_t sequence) {
-  if (in_memory() || !dirty_) return std::nullopt;
+  if (!has_record()) return std::nullopt;
   KeyspaceRecord record;
   record.name = name;
   std::sort(changed_leaves_.begin(), changed_leaves_.end());

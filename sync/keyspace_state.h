@@ -64,10 +64,10 @@ class KeyspaceState {
   Result<KnownLeaf> find_known(std::string_view leaf) const;
   Result<void> scan(std::string_view from,
                     absl::FunctionRef<bool(std::string_view leaf, std::string_view value)> visit) const;
-  // Calls fn for each leaf that records which aren't persisted yet may change, in order; other leaves
-  // read as the source has them. False, and no call, if that can be any: in memory, and while the source
-  // shows what is no more.
-  bool for_each_pending(absl::FunctionRef<void(std::string_view leaf)> fn) const;
+  // Calls fn for each leaf that records which aren't persisted yet may change, in order, with what is kept
+  // for it: while that stays, it reads the same. Other leaves read as the source has them. False, and no
+  // call, if that can be any: in memory, and while the source shows what is no more.
+  bool for_each_pending(absl::FunctionRef<void(std::string_view leaf, std::string_view kept)> fn) const;
   // The same of what is on disk: what peers may be shown.
   Result<std::optional<std::string_view>> find_persisted(std::string_view leaf) const;
   Result<void> scan_persisted(
@@ -159,7 +159,9 @@ class KeyspaceState {
 
   // ---- persistence ----
   bool in_memory() const { return source_ == nullptr; }
-  // What is new since the last record, and nothing when nothing is.
+  // Whether anything is new since the last record.
+  bool has_record() const { return !in_memory() && dirty_; }
+  // What is new, and nothing when nothing is.
   std::optional<KeyspaceRecord> take_record(std::uint64_t sequence);
   // Whether the store must drop the keyspace before it takes that.
   bool is_emptied() const { return emptied_; }

@@ -26,7 +26,11 @@ std::size_t bytes_of(const OutboundPass::Chunk& chunk) {
 
 OutboundPass::OutboundPass(const KeyspaceState& keyspace, Counters asked, bool full,
                            const std::vector<std::string>& besides)
-    : keyspace_(&keyspace), repairs_(keyspace.repairs), base_(std::move(asked)), besides_(besides), full_(full) {}
+    : keyspace_(&keyspace),
+      repairs_(keyspace.repairs),
+      base_(std::move(asked)),
+      besides_(besides),
+      full_(full) {}
 
 Result<OutboundPass> OutboundPass::resume(const KeyspaceState& keyspace, Counters base, Counters start,
                                           bool from_nothing, std::string cursor) {
@@ -43,10 +47,10 @@ Result<OutboundPass> OutboundPass::resume(const KeyspaceState& keyspace, Counter
   }
   auto names = pass.names_between(pass.base_, pass.start_);
   if (!names) return tl::unexpected(names.error());
-  pass.names_ = std::move(*names);
+  pass.keep(std::move(*names));
   const auto after =
-      std::upper_bound(pass.names_.begin(), pass.names_.end(), cursor,
-                       [](const std::string& leaf, const auto& name) { return leaf < name.first; });
+      std::upper_bound(pass.names_.begin(), pass.names_.end(), std::string_view(cursor),
+                       [](std::string_view leaf, const Name& name) { return leaf < name.first; });
   pass.at_ = static_cast<std::size_t>(after - pass.names_.begin());
   return pass;
 }
@@ -88,8 +92,10 @@ Result<void> OutboundPass::name_by_sketch(Chunk& chunk) {
   for (const std::uint64_t symbol : *symbols) names.insert(symbol_name(symbol));
   auto leaves = mine.find_leaves(*keyspace_, names);
   if (!leaves) return tl::unexpected(leaves.error());
-  for (std::string& leaf : *leaves) names_.emplace_back(std::move(leaf), IndexedDot{});
-  std::sort(names_.begin(), names_.end());
+  Names named;
+  for (const std::string& leaf : *leaves) named.emplace_back(leaf, IndexedDot{});
+  std::sort(named.begin(), named.end());
+  keep(std::move(named));
   chunk.symbols.assign(names.begin(), names.end());  // What isn't ours is the receiver's.
   std::sort(chunk.symbols.begin(), chunk.symbols.end());
   naming_->cells = {};
@@ -103,11 +109,32 @@ Result<OutboundPass::Names> OutboundPass::names_between(const Counters& base, co
       return failure(Errc::version_too_old, "the log doesn't name all leaves");
     keyspace_->log.for_each_name(actor, base[actor] + 1, end[actor],
                                  [&](std::uint64_t counter, std::string_view leaf) {
-                                   names.emplace_back(std::string(leaf), IndexedDot{actor, counter});
+                                   names.emplace_back(leaf, IndexedDot{actor, counter});
                                  });
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+// For a round: each leaf once, whatever becomes of where the names came from.
+void OutboundPass::keep(Names names) {
+  const auto is_new = [&names](std::size_t i) { return i == 0 || names[i].first != names[i - 1].first; };
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (is_new(i)) bytes += names[i].first.size();
+  std::vector<char> keys;
+  keys.reserve(bytes);  // So that views into it stay.
+  std::string_view kept;
+  names_.clear();
+  names_.reserve(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (is_new(i)) {
+      keys.insert(keys.end(), names[i].first.begin(), names[i].first.end());
+      kept = {keys.data() + keys.size() - names[i].first.size(), names[i].first.size()};
+    }
+    names_.emplace_back(kept, names[i].second);
+  }
+  keys_ = std::move(keys);
 }
 
 // Reads named leaves from `at` on until the chunk has `bytes`.
@@ -115,10 +142,10 @@ Result<void> OutboundPass::read_named(Chunk& chunk, const Names& names, std::siz
                                       std::size_t bytes) const {
   std::size_t size = bytes_of(chunk);
   while (at < names.size() && (size < bytes || chunk.leaves.empty())) {
-    const std::string& leaf = names[at].first;
+    const std::string_view leaf = names[at].first;
     const auto found = keyspace_->find_persisted(leaf);
     if (!found) return tl::unexpected(found.error());
-    const std::string value(found->value_or(std::string_view()));
+    const std::string_view value = found->value_or(std::string_view());
     for (; at < names.size() && names[at].first == leaf; ++at) {
       if (names[at].second.counter == 0 || is_live(value, names[at].second)) continue;
       chunk.dead.emplace_back(names[at].second, leaf);
@@ -183,9 +210,11 @@ Result<void> OutboundPass::begin_round(Chunk& chunk) {
   } else if (!from_nothing_) {
     auto names = names_between(base_, start_);
     if (!names) return tl::unexpected(names.error());
-    names_ = std::move(*names);
-    for (std::string& leaf : std::exchange(besides_, {})) names_.emplace_back(std::move(leaf), IndexedDot{});
-    std::sort(names_.begin(), names_.end());
+    const std::size_t named = names->size();
+    for (const std::string& leaf : besides_) names->emplace_back(leaf, IndexedDot{});
+    if (names->size() != named) std::sort(names->begin(), names->end());
+    keep(std::move(*names));
+    besides_.clear();
   }
   first_ = false;
   in_round_ = true;

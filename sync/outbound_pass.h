@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -57,8 +58,9 @@ class OutboundPass {
   bool full() const { return full_; }
 
  private:
-  // By leaf: the dots that name it; counter 0 where it is named without one.
-  using Names = std::vector<std::pair<std::string, IndexedDot>>;
+  // A leaf and a dot that names it; counter 0 where it is named without one.
+  using Name = std::pair<std::string_view, IndexedDot>;
+  using Names = std::vector<Name>;  // Sorted.
 
   // How a digest pass finds its names.
   struct Naming {
@@ -70,7 +72,9 @@ class OutboundPass {
 
   Result<void> begin_round(Chunk& chunk);
   Result<void> name_by_sketch(Chunk& chunk);
+  // They live as long as the log stays as it is.
   Result<Names> names_between(const Counters& base, const Counters& end) const;
+  void keep(Names names);
   Result<void> read_named(Chunk& chunk, const Names& names, std::size_t& at, std::size_t bytes) const;
   Result<bool> read_all(Chunk& chunk, std::size_t bytes);
   Result<void> try_to_close(Chunk& chunk, std::size_t bytes);
@@ -85,7 +89,8 @@ class OutboundPass {
   bool in_round_ = false;
   bool from_nothing_ = false;  // The present round has all leaves.
   std::string cursor_;         // Of a round from nothing: the last leaf read.
-  Names names_;                // Of any other round.
+  std::vector<char> keys_;     // Of any other round: the leaves that...
+  Names names_;                // ...these point into.
   std::size_t at_ = 0;
   bool closed_ = false;
 };

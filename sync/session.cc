@@ -120,9 +120,11 @@ void Session::Impl::send_tick(Time now) {
 // A due status, or acknowledgements alone. False if there was nothing to tell.
 bool Session::Impl::send_status(Shared& each, Time now) {
   const Counters& persisted = each.state->persisted_version();
+  const bool whole = each.status_due && persisted.includes(each.status_after);
+  if (!whole && !each.ack_now && !(each.ack_due && *each.ack_due <= now.monotonic)) return false;
   Status status;
   status.keyspace = each.mine;
-  if (each.status_due && persisted.includes(each.status_after)) {
+  if (whole) {
     status.version = persisted.since(each.status_sent);
     status.has_digests = true;
     status.digests = each.state->persisted_digests();
@@ -132,7 +134,7 @@ bool Session::Impl::send_status(Shared& each, Time now) {
     each.ack_actors.clear();
     each.ack_due.reset();
     each.ack_now = false;
-  } else if (each.ack_now || (each.ack_due && *each.ack_due <= now.monotonic)) {
+  } else {
     each.ack_now = false;
     std::vector<std::uint32_t> waiting;  // Applied, but not on disk yet.
     for (const std::uint32_t actor : each.ack_actors) {
@@ -143,8 +145,6 @@ bool Session::Impl::send_status(Shared& each, Time now) {
     each.ack_due = each.ack_actors.empty() ? std::nullopt : std::optional(now.monotonic + options.ack_delay);
     if (status.version.empty()) return false;
     std::sort(status.version.begin(), status.version.end());
-  } else {
-    return false;
   }
   for (const IndexedDot& entry : status.version) each.status_sent.raise(entry.actor, entry.counter);
   status.definitions = new_definitions(each);

@@ -6,6 +6,7 @@
 #include "sync/engine.h"
 #include "sync/keyspace_state.h"
 #include "sync/leaf_value.h"
+#include "sync/live_views.h"
 #include "sync/transaction_scratch.h"
 
 namespace syncline {
@@ -17,32 +18,11 @@ using Write = TransactionScratch::Write;
 // So few leaves are found faster by looking at each than by hashing.
 constexpr std::size_t unindexed_max = 8;
 
-LiveDotView view_of(const IndexedLive& live, const ActorTable& actors) {
-  return {{actors[live.dot.actor], live.dot.counter}, live.payload.stamp, live.payload.bytes};
-}
-
-// The live dots of a stored value in the order of their names.
-std::vector<LiveDotView> sorted_views(std::string_view value, const ActorTable& actors) {
-  std::vector<LiveDotView> views;
-  for_each_live_in(value, [&](const IndexedLive& live) { views.push_back(view_of(live, actors)); });
-  std::sort(views.begin(), views.end(),
-            [](const LiveDotView& a, const LiveDotView& b) { return a.dot < b.dot; });
-  return views;
-}
-
 void each_in_order(std::string_view value, const ActorTable& actors,
                    absl::FunctionRef<void(const LiveDotView&)> fn) {
-  std::size_t count = 0;
-  IndexedLive last;
-  for_each_live_in(value, [&](const IndexedLive& live) {
-    last = live;
-    ++count;
+  with_views(value, actors, [&](std::span<const LiveDotView> views) {
+    for (const LiveDotView& view : views) fn(view);
   });
-  if (count == 1) {
-    fn(view_of(last, actors));
-  } else if (count > 1) {
-    for (const LiveDotView& view : sorted_views(value, actors)) fn(view);
-  }
 }
 
 }  // namespace
@@ -177,7 +157,8 @@ void Transaction::scan_from(
     if (going && next != written.end() && scratch_->ops[*next].leaf == leaf) {
       visit_written();
     } else if (going) {
-      going = visit(leaf, sorted_views(value, keyspace_->actors));
+      going = with_views(value, keyspace_->actors,
+                         [&](std::span<const LiveDotView> views) { return visit(leaf, views); });
     }
     return going;
   });

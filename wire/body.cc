@@ -24,8 +24,8 @@ std::uint64_t u64_at(std::string_view bytes, std::size_t at) {
 // How a sequence is coded, in a byte before it.
 enum class SequenceForm : std::uint8_t { plain = 0, differences = 1 };
 
-std::vector<std::uint64_t> differences(std::span<const std::uint64_t> values, std::uint64_t before) {
-  std::vector<std::uint64_t> coded;
+Column differences(std::span<const std::uint64_t> values, std::uint64_t before, ColumnMemory& memory) {
+  Column coded(memory.get());
   coded.reserve(values.size());
   for (const std::uint64_t value : values) coded.push_back(zigzag(value - std::exchange(before, value)));
   return coded;
@@ -58,7 +58,8 @@ void put_sequence(std::string& out, std::span<const std::uint64_t> values, Colum
   std::string plain;
   put_column(plain, values, form);
   std::string coded;
-  put_column(coded, differences(values, 0), form);
+  ColumnMemory memory;
+  put_column(coded, differences(values, 0, memory), form);
   const bool differ = coded.size() < plain.size();
   out.push_back(static_cast<char>(differ ? SequenceForm::differences : SequenceForm::plain));
   out.append(differ ? coded : plain);
@@ -80,16 +81,20 @@ bool take_sequence(ByteReader& in, std::span<std::uint64_t> values) {
 
 void put_times(std::string& out, std::span<const std::uint64_t> times, std::uint64_t before,
                ColumnForm form) {
-  std::vector<std::uint64_t> part;
+  if (times.empty()) return;
+  ColumnMemory memory;
+  Column part(memory.get());
   part.reserve(times.size());
   for (const std::uint64_t time : times) part.push_back(time >> logical_bits);
-  put_column(out, differences(part, before >> logical_bits), form);
+  put_column(out, differences(part, before >> logical_bits, memory), form);
   for (std::size_t i = 0; i < times.size(); ++i) part[i] = times[i] & logical_mask;
   put_sequence(out, part, form);
 }
 
 bool take_times(ByteReader& in, std::span<std::uint64_t> times, std::uint64_t before) {
-  std::vector<std::uint64_t> logical(times.size());
+  if (times.empty()) return true;
+  ColumnMemory memory;
+  Column logical(times.size(), memory.get());
   if (!take_column(in, times) || !take_sequence(in, logical)) return false;
   std::uint64_t millis = before >> logical_bits;
   for (std::size_t i = 0; i < times.size(); ++i) {

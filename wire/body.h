@@ -176,8 +176,9 @@ class LeafWriter {
 template <class Each>
 Result<void> take_leaves(ByteReader& in, std::size_t count, std::string_view previous, Budget& budget,
                          const WireLimits& limits, std::string& arena, const Each& each) {
-  std::vector<std::uint64_t> shared(count);
-  std::vector<std::uint64_t> lengths(count);
+  ColumnMemory memory;
+  Column shared(count, memory.get());
+  Column lengths(count, memory.get());
   if (!take_column(in, shared) || !take_column(in, lengths)) {
     return failure(Errc::malformed, "leaf keys: bad column");
   }

@@ -12,7 +12,9 @@ namespace {
 // made: there they only grow, and all of one change are equal.
 class StampOrder {
  public:
-  explicit StampOrder(std::size_t dots_max) { dots_.reserve(dots_max); }
+  StampOrder(std::size_t dots_max, std::pmr::memory_resource* memory) : memory_(memory), dots_(memory) {
+    dots_.reserve(dots_max);
+  }
 
   void add(IndexedDot dot, std::size_t place) {
     dots_.push_back({dot, place});
@@ -33,7 +35,7 @@ class StampOrder {
       return;
     }
     // All three in one number: sorts several times as fast.
-    std::vector<std::uint64_t> keys;
+    Column keys(memory_);
     keys.reserve(dots_.size());
     for (const auto& [dot, place] : dots_) {
       keys.push_back(((std::uint64_t{dot.actor} << counter_bits | dot.counter) << place_bits) | place);
@@ -44,19 +46,21 @@ class StampOrder {
   }
 
  private:
-  std::vector<std::pair<IndexedDot, std::size_t>> dots_;
+  std::pmr::memory_resource* memory_;
+  std::pmr::vector<std::pair<IndexedDot, std::size_t>> dots_;
   IndexedDot greatest_;
 };
 
 struct ChunkColumns {
-  std::vector<std::uint64_t> dot_counts;  // By leaf.
-  std::vector<std::uint64_t> actors;      // By dot.
-  std::vector<std::uint64_t> counters;
-  std::vector<std::uint64_t> have_stamps;
-  std::vector<std::uint64_t> stamps;  // Of those, by actor and counter.
-  std::vector<std::uint64_t> payload_lengths;
-  std::vector<std::uint64_t> dead_actors;  // By dead row.
-  std::vector<std::uint64_t> dead_counters;
+  ColumnMemory memory;
+  Column dot_counts{memory.get()};  // By leaf.
+  Column actors{memory.get()};      // By dot.
+  Column counters{memory.get()};
+  Column have_stamps{memory.get()};
+  Column stamps{memory.get()};  // Of those, by actor and counter.
+  Column payload_lengths{memory.get()};
+  Column dead_actors{memory.get()};  // By dead row.
+  Column dead_counters{memory.get()};
 };
 
 void gather_dots(const Chunk& chunk, ChunkColumns& columns) {
@@ -66,8 +70,8 @@ void gather_dots(const Chunk& chunk, ChunkColumns& columns) {
   for (auto* column : {&columns.actors, &columns.counters, &columns.have_stamps, &columns.payload_lengths}) {
     column->reserve(dots);
   }
-  StampOrder stamped(dots);
-  std::vector<std::uint64_t> stamps;  // By place.
+  StampOrder stamped(dots, columns.memory.get());
+  Column stamps(columns.memory.get());  // By place.
   stamps.reserve(dots);
   for (const LeafView& leaf : chunk.leaves) {
     columns.dot_counts.push_back(leaf.dots.size());
@@ -141,7 +145,7 @@ class ChunkReader {
   static tl::unexpected<Error> bad_column() { return failure(Errc::malformed, "chunk: bad column"); }
   static tl::unexpected<Error> too_many() { return failure(Errc::limit, "chunk: too many elements"); }
 
-  bool take(std::vector<std::uint64_t>& values, std::size_t count) {
+  bool take(Column& values, std::size_t count) {
     values.resize(count);
     return take_column(in_, values);
   }
@@ -171,7 +175,7 @@ class ChunkReader {
       return bad_column();
     }
     storage.live.resize(dots);
-    StampOrder stamped(dots);
+    StampOrder stamped(dots, columns_.memory.get());
     for (std::size_t i = 0; i < dots; ++i) {
       const auto actor = to_index(columns_.actors[i], "chunk");
       if (!actor) return tl::unexpected(actor.error());

@@ -16,8 +16,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory_resource>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "crdt/bytes.h"
 
@@ -27,6 +29,23 @@ namespace syncline {
 enum class ColumnForm : std::uint8_t {
   compact,  // The smallest of the three, block by block.
   literal,  // At least one byte a value.
+};
+
+// The values of a column.
+using Column = std::pmr::vector<std::uint64_t>;
+
+// Where the columns of one message lie: those of a small one on the stack. Not to be copied, for they point
+// here.
+class ColumnMemory {
+ public:
+  ColumnMemory() = default;
+  ColumnMemory(const ColumnMemory&) = delete;
+  ColumnMemory& operator=(const ColumnMemory&) = delete;
+  std::pmr::memory_resource* get() { return &resource_; }
+
+ private:
+  std::byte bytes_[1'024];
+  std::pmr::monotonic_buffer_resource resource_{bytes_, sizeof bytes_, std::pmr::new_delete_resource()};
 };
 
 namespace column {

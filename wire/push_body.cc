@@ -16,21 +16,22 @@ constexpr unsigned row_has_bits = 2;
 
 // The columns of the changes and rows of a push, in the order in which they are written.
 struct PushColumns {
+  ColumnMemory memory;
   // By change.
-  std::vector<std::uint64_t> actors;             // actor << 1 | whether `first` isn't the counter expected.
-  std::vector<std::uint64_t> jumps;              // For those: zigzag(first - expected).
-  std::vector<std::uint64_t> hlcs;               // zigzag(hlc - the one before).
-  std::vector<std::uint64_t> shapes;             // (rows - 1) << 1 | whether it has dependencies.
-  std::vector<std::uint64_t> dependency_counts;  // For those: count - 1.
-  std::vector<std::uint64_t> dependency_actors;
-  std::vector<std::uint64_t> dependency_counters;  // zigzag(counter - the actor's last pushed).
+  Column actors{memory.get()};             // actor << 1 | whether `first` isn't the counter expected.
+  Column jumps{memory.get()};              // For those: zigzag(first - expected).
+  Column hlcs{memory.get()};               // zigzag(hlc - the one before).
+  Column shapes{memory.get()};             // (rows - 1) << 1 | whether it has dependencies.
+  Column dependency_counts{memory.get()};  // For those: count - 1.
+  Column dependency_actors{memory.get()};
+  Column dependency_counters{memory.get()};  // zigzag(counter - the actor's last pushed).
   // By row.
-  std::vector<std::uint64_t> kinds;        // Removed dots << 2 | RowHas.
-  std::vector<std::uint64_t> stamps;       // For RowHas::payload_and_stamp: zigzag(stamp - the last such).
-  std::vector<std::uint64_t> removed_own;  // Row's counter - removed counter; 0: in the next two columns.
-  std::vector<std::uint64_t> removed_actors;
-  std::vector<std::uint64_t> removed_counters;  // zigzag(counter - the actor's last pushed).
-  std::vector<std::uint64_t> payload_lengths;
+  Column kinds{memory.get()};        // Removed dots << 2 | RowHas.
+  Column stamps{memory.get()};       // For RowHas::payload_and_stamp: zigzag(stamp - the last such).
+  Column removed_own{memory.get()};  // Row's counter - removed counter; 0: in the next two columns.
+  Column removed_actors{memory.get()};
+  Column removed_counters{memory.get()};  // zigzag(counter - the actor's last pushed).
+  Column payload_lengths{memory.get()};
   std::size_t payload_bytes = 0;
 };
 
@@ -158,7 +159,7 @@ class PushReader {
   static tl::unexpected<Error> bad_column() { return failure(Errc::malformed, "push: bad column"); }
   static tl::unexpected<Error> too_many() { return failure(Errc::limit, "push: too many elements"); }
 
-  bool take(std::vector<std::uint64_t>& values, std::size_t count) {
+  bool take(Column& values, std::size_t count) {
     values.resize(count);
     return take_column(in_, values);
   }

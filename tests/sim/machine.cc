@@ -212,8 +212,9 @@ bool Sim::Impl::store(Machine& machine, const Record& record) {
                     options.defect == Defect::mixes_up_actors;
   const bool strikes = chaos && defect_rng.one_in(rare ? 3 : 50);
   if (strikes && options.defect == Defect::skips_a_record) return true;
-  const auto committed =
-      machine.disk->commit(strikes ? damage_record(record, options.defect, *machine.disk) : record);
+  const bool damages = strikes && options.defect != Defect::none;
+  const auto committed = damages ? machine.disk->commit(damage_record(record, options.defect, *machine.disk))
+                                 : machine.disk->commit(record);
   if (!committed) {
     if (committed.error().code == Errc::damaged) found("a record doesn't fit its disk");
     return false;

@@ -31,6 +31,7 @@ Network::Network(Schedule& schedule, Dice& dice, Hosts& hosts, std::uint64_t see
 void Network::add_link(std::uint32_t a, std::uint32_t b) {
   host_count_ = std::max({host_count_, a + 1, b + 1});
   held_until_.resize(host_count_);
+  sides_.resize(host_count_);
   blocked_until_.resize(host_count_);
   for (auto& row : blocked_until_) row.resize(host_count_);
   const auto link = static_cast<std::uint32_t>(redialling_.size());
@@ -38,6 +39,9 @@ void Network::add_link(std::uint32_t a, std::uint32_t b) {
     Connection& connection = connections_.emplace_back();
     connection.link = link;
     connection.hosts = {a, b};
+    const auto c = static_cast<std::uint32_t>(connections_.size() - 1);
+    sides_[a].emplace_back(c, 0);
+    sides_[b].emplace_back(c, 1);
   }
   redialling_.push_back(false);
   redial(link);
@@ -154,11 +158,9 @@ void Network::watch(const Place& place) {
 // ---- frames ----
 
 void Network::pump(std::uint32_t host) {
-  for (std::uint32_t c = 0; c < connections_.size(); ++c) {
-    for (std::uint32_t s = 0; s < 2; ++s) {
-      if (connections_[c].up && connections_[c].hosts[s] == host) pump_side(c, s);
-    }
-  }
+  if (host >= sides_.size()) return;  // It isn't linked yet.
+  for (const auto& [c, s] : sides_[host])
+    if (connections_[c].up) pump_side(c, s);
 }
 
 void Network::pump_side(std::uint32_t c, std::uint32_t s) {

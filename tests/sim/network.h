@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -167,10 +168,11 @@ class Network {
   std::uint32_t host_count_ = 0;
   bool calm_ = false;
   bool closed_ = false;
-  std::vector<Connection> connections_;             // `slots` for each link.
-  std::vector<bool> redialling_;                    // By link.
-  std::vector<Micros> held_until_;                  // By host.
-  std::vector<std::vector<Micros>> blocked_until_;  // From, to.
+  std::vector<Connection> connections_;                                      // `slots` for each link.
+  std::vector<std::vector<std::pair<std::uint32_t, std::uint32_t>>> sides_;  // By host: connection, side.
+  std::vector<bool> redialling_;                                             // By link.
+  std::vector<Micros> held_until_;                                           // By host.
+  std::vector<std::vector<Micros>> blocked_until_;                           // From, to.
   std::uint64_t frames_ = 0;
   std::uint64_t frames_sent_ = 0;
   std::uint64_t bytes_sent_ = 0;

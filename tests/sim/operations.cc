@@ -160,7 +160,7 @@ Finding check_promise(const Promise& promise, const EngineReader& reader) {
 Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t replica,
                 const OperationLimits& limits, Disk* disk, Rng& rng, Oracle& oracle, Oracle::View& view,
                 bool loose) {
-  const Version before = view.version;
+  const Version& before = view.version;  // Until the next check.
   const auto nothing_happened = [&] {
     view.mirror.refresh(engine, keyspace, false, false);
     return view.mirror.readable() && view.mirror.changed() == 0 && engine.version(keyspace) == before;
@@ -193,7 +193,7 @@ Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t
   const std::vector<LeafChange> changes = view.mirror.refresh(engine, keyspace, true, false);
   if (!view.mirror.readable()) return "the leaves can't be read";
   if (!loose) {
-    if (Finding finding = oracle.add_change(replica, self, before, after, changes); !finding.empty())
+    if (Finding finding = oracle.add_change(replica, self, view, after, changes); !finding.empty())
       return finding;
   }
   view.mirrored = std::move(after);

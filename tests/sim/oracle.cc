@@ -122,18 +122,38 @@ struct Mirror::Refresh {
   }
 };
 
+// Takes down what waits for its record, and touches what isn't as it was at the last reading, or doesn't wait
+// any more. False if any leaf may be another.
+bool Mirror::note_pending(const KeyspaceState& keyspace) {
+  std::vector<Pending> now;
+  now.reserve(pending_.size() + 8);
+  auto old = pending_.begin();
+  const bool known = keyspace.for_each_pending([&](std::string_view leaf, std::string_view kept) {
+    for (; old != pending_.end() && old->leaf < leaf; ++old) touched_.push_back(std::move(old->leaf));
+    if (old != pending_.end() && old->leaf == leaf) {
+      Pending& same = now.emplace_back(std::move(*old++));
+      if (same.kept == kept) return;
+      same.kept = kept;
+    } else {
+      now.push_back({std::string(leaf), std::string(kept)});
+    }
+    touched_.emplace_back(leaf);
+  });
+  for (; old != pending_.end(); ++old) touched_.push_back(std::move(old->leaf));
+  pending_ = std::move(now);
+  return known;
+}
+
 std::vector<LeafChange> Mirror::refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted,
                                         bool all) {
   changed_ = 0;
-  std::vector<std::string> pending;
-  all_ =
-      !keyspace.for_each_pending([&](std::string_view leaf) { pending.emplace_back(leaf); }) || all_ || all;
-  touched_.insert(pending.begin(), pending.end());
+  all_ = !note_pending(keyspace) || all_ || all;
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
   Refresh refresh{*this, engine, keyspace, wanted, {}};
   readable_ = all_ ? refresh.read_all() : refresh.read_touched();
   all_ = !readable_;
   touched_.clear();
-  touched_.insert(pending.begin(), pending.end());  // They leave memory before the next reading, perhaps.
   return std::move(refresh.changes);
 }
 
@@ -165,16 +185,16 @@ Finding Oracle::rows_of(const ActorId& self, std::uint64_t first, const std::vec
   return {};
 }
 
-Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Version& before,
+Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const View& before,
                            const Version& after, const std::vector<LeafChange>& leaves) {
-  const std::uint64_t first = before.counter(self) + 1;
+  const std::uint64_t first = before.version.counter(self) + 1;
   const std::uint64_t last = after.counter(self);
   std::vector<Row> rows;
   if (Finding finding = rows_of(self, first, leaves, rows); !finding.empty()) return finding;
   if (last + 1 - first != rows.size())
     return "a change that touched " + std::to_string(rows.size()) + " leaves took " +
            std::to_string(last + 1 - first) + " dots";
-  Version grown = before;
+  Version grown = before.version;
   if (!rows.empty()) grown.raise(self, last);
   if (grown != after) return "a write changed the version beyond its own dots";
   if (rows.empty()) return {};
@@ -189,12 +209,11 @@ Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Ver
            " were made";
   Change change{.first = first, .last = last};
   actor.past.resize(actors_.size());
-  for (const auto& [id, counter] : before.entries()) {
-    const auto known = index_.find(id);
-    if (known == index_.end()) return "a version names " + to_string(id) + ", who never wrote";
-    std::uint64_t& had = actor.past[known->second];
-    if (had < counter && id != self) change.past.emplace_back(known->second, counter);
-    had = std::max(had, counter);
+  for (std::uint32_t i = 0; i < before.counters.size(); ++i) {
+    const std::uint64_t counter = before.counters[i];
+    if (actor.past[i] >= counter) continue;
+    if (i != it->second) change.past.emplace_back(i, counter);
+    actor.past[i] = counter;
   }
   ++changes_made_;
   for (Row& row : rows) {

@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "crdt/version.h"
 #include "sync/engine.h"
@@ -38,12 +37,13 @@ struct LeafChange {
 class Mirror {
  public:
   // The disk may have another value of the leaf than it had.
-  void touch(std::string_view leaf) { touched_.emplace(leaf); }
+  void touch(std::string_view leaf) { touched_.emplace_back(leaf); }
   // Any leaf may be another.
   void forget() { all_ = true; }
   // Reads what the engine has now: all leaves if `all`, or if any may be another; else those that were
-  // touched on the disk and those that records not on it yet may change. Returns the leaves that aren't as
-  // they were, in order; only counts them unless `wanted`.
+  // touched on the disk, and those that records not on it yet may change or might have changed at the last
+  // reading, but for what waits for its record unaltered. Returns the leaves that aren't as they were, in
+  // order; only counts them unless `wanted`.
   std::vector<LeafChange> refresh(const Engine& engine, const KeyspaceState& keyspace, bool wanted, bool all);
   // A sum over all live dots: the same for equal contents and for no others.
   std::uint64_t hash() const { return hash_; }
@@ -57,10 +57,18 @@ class Mirror {
     std::uint64_t hash = 0;
   };
   using Entries = absl::btree_map<std::string, Entry, std::less<>>;
+  // A leaf of a record that isn't on the disk yet, and what the engine keeps of it.
+  struct Pending {
+    std::string leaf;
+    std::string kept;
+  };
   struct Refresh;
 
+  bool note_pending(const KeyspaceState& keyspace);
+
   Entries entries_;
-  absl::btree_set<std::string, std::less<>> touched_;
+  std::vector<Pending> pending_;  // At the last reading, by leaf.
+  std::vector<std::string> touched_;
   bool all_ = true;
   std::uint64_t hash_ = 0;
   std::size_t changed_ = 0;
@@ -89,10 +97,10 @@ class Oracle {
     DigestPair mirrored_digests;  // ...and these were its digests.
   };
 
-  // Takes down the change that `replica` made under `self`, which led from one
-  // version to the other and changed these leaves, and holds it against the
+  // Takes down the change that `replica` made under `self`, which led from the
+  // view's version to another and changed these leaves, and holds it against the
   // rules of changes: own counters run on without holes, one row for each leaf.
-  Finding add_change(std::uint32_t replica, const ActorId& self, const Version& before, const Version& after,
+  Finding add_change(std::uint32_t replica, const ActorId& self, const View& before, const Version& after,
                      const std::vector<LeafChange>& leaves);
   // `replica` came back with what its disk holds. `others` are the views of the rest.
   Finding restart(std::uint32_t replica, const Version& disk, Comeback how,

@@ -371,7 +371,8 @@ TEST(PendingLeaves, AreThoseThatNoDiskHasYet) {
   Peer peer(1, {}, true);
   const auto pending = [&peer] {
     std::vector<std::string> leaves;
-    EXPECT_TRUE(peer.shop->for_each_pending([&](std::string_view leaf) { leaves.emplace_back(leaf); }));
+    EXPECT_TRUE(peer.shop->for_each_pending(
+        [&](std::string_view leaf, std::string_view) { leaves.emplace_back(leaf); }));
     return leaves;
   };
   peer.put(clock, {leaf("a"), leaf("b")});
@@ -381,7 +382,7 @@ TEST(PendingLeaves, AreThoseThatNoDiskHasYet) {
   peer.remove(clock, {leaf("b")});
   EXPECT_EQ(pending(), std::vector{leaf("b")});
   Peer in_memory(2);
-  EXPECT_FALSE(in_memory.shop->for_each_pending([](std::string_view) { ADD_FAILURE(); }));
+  EXPECT_FALSE(in_memory.shop->for_each_pending([](std::string_view, std::string_view) { ADD_FAILURE(); }));
 }
 
 TEST(ActorTable, InOrderFollowsWhoComesAndGoes) {
