@@ -36,6 +36,7 @@ void KeyspaceState::count_ranges(const std::vector<RangeDelta>& deltas) {
 
 Result<const RangeDigests*> KeyspaceState::persisted_ranges() {
   if (ranges_ != nullptr) return ranges_.get();
+  if (!is_whole()) return tl::unexpected(joining_error());  // What is on disk is a part of what was joined.
   auto built = std::make_unique<RangeDigests>();
   const auto scanned = scan_persisted({}, [&](std::string_view leaf, std::string_view value) {
     const LeafHash hash = LeafHash(leaf);
@@ -75,7 +76,8 @@ Result<std::vector<std::string>> KeyspaceState::leaves_named(const PassBasis& ba
   auto others = basis.symbols.find_leaves(*this, left);
   if (!others) return others;
   if (!left.empty()) return failure(Errc::malformed, "symbols that were never sent");
-  leaves.insert(leaves.end(), std::make_move_iterator(others->begin()), std::make_move_iterator(others->end()));
+  leaves.insert(leaves.end(), std::make_move_iterator(others->begin()),
+                std::make_move_iterator(others->end()));
   return leaves;
 }
 

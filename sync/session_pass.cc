@@ -68,7 +68,9 @@ void Session::Impl::evaluate(Shared& each, Time now) {
   const bool pass_due = each.behind_since && *each.behind_since + options.pass_grace <= now.monotonic;
   const bool mend_due = can_mend(each) && each.mend_at <= now.monotonic;
   if (!repair_due && !pass_due && !mend_due) return;
-  if (each.state->inbound == nullptr) return begin_inbound(each, now);
+  // What was joined waits for the disk: peers would be told of nothing, and answer with everything.
+  const bool settles = !each.state->is_joining() && !each.state->is_whole();
+  if (each.state->inbound == nullptr && !settles) return begin_inbound(each, now);
   // One at a time; it may bring what is missing. Look again later.
   if (pass_due) each.behind_since = now.monotonic;
   if (repair_due) each.repair_at = now.monotonic + options.pass_grace;

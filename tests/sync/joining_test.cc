@@ -99,6 +99,27 @@ TEST_P(JoiningInPlace, GoesOnAfterACutAtEveryChunk) {
   expect_equal(a, b);
 }
 
+// The last chunks wait for a slow disk: what is on it is no state that could be compared with anybody's. To
+// take it for a damaged one began a repair, which removes nothing, not even what had to go.
+TEST_P(JoiningInPlace, AsksForNothingUntilWhatItJoinedIsOnDisk) {
+  Peer forgetful(1, {.log_bytes_max = 0});
+  fill(forgetful, clock, 100);
+  Link link(clock, forgetful, b, leaf_by_leaf);
+  for (int chunk = 0; chunk < 50; ++chunk) ASSERT_TRUE(take_chunk(link));
+  b.disk_works = false;
+  link.run(milliseconds(500));
+  EXPECT_FALSE(b.version().empty());
+  forgetful.remove(clock, {numbered(3)});
+  link.run(milliseconds(3'000));
+  const bool is_there = b.disk == nullptr;  // In memory it always is, and goes on.
+  EXPECT_EQ(link.session(1).metrics().passes_in, is_there ? 2U : 1U);
+  b.disk_works = true;
+  link.run(milliseconds(3'000));
+  expect_equal(forgetful, b);
+  EXPECT_EQ(link.session(1).metrics().passes_in, 2U);
+  EXPECT_EQ(link.session(1).metrics().full_passes_in, 1U);
+}
+
 TEST_P(JoiningInPlace, TakesInWhatIsWrittenMeanwhile) {
   fill(a, clock, 12);
   Link link(clock, a, b, leaf_by_leaf);
