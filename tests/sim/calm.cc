@@ -81,7 +81,7 @@ bool Sim::Impl::agree(const std::vector<bool>& away, bool everything) {
       const auto keyspace = machines[r].keyspaces.find(name);
       if (away[r] || !machines[r].engine || keyspace == machines[r].keyspaces.end()) continue;
       const Version has = machines[r].engine->persisted_version(*keyspace->second);
-      if (everything && !has.includes(all)) return false;
+      if (everything && !(has.includes(all) && has.includes(kept[name]))) return false;
       if (one && *one != has) return false;
       one = has;
       if (has_rot() && !machines[r].engine->lost_leaves(*keyspace->second).empty()) return false;
@@ -138,6 +138,17 @@ bool Sim::Impl::wait_for_agreement(const std::vector<bool>& away, bool everythin
   return false;
 }
 
+// What is on a disk that will be there is lost no more, whatever was believed (I7).
+void Sim::Impl::note_kept() {
+  for (const auto& [name, oracle] : oracles) {
+    for (const Machine& machine : machines) {
+      const auto keyspace = machine.keyspaces.find(name);
+      if (machine.engine && keyspace != machine.keyspaces.end())
+        kept[name].merge(machine.engine->persisted_version(*keyspace->second));
+    }
+  }
+}
+
 // Who agrees on versions and digests has the same leaves, too.
 void Sim::Impl::check_equal() {
   for (const auto& [name, oracle] : oracles) {
@@ -146,6 +157,8 @@ void Sim::Impl::check_equal() {
       if (!machines[r].engine || !machines[r].keyspaces.contains(name)) continue;
       const std::uint64_t has = machines[r].views[name].mirror.hash();
       if (one && *one != has) found("machines that say they agree have other live dots of " + name);
+      if (!one && shape.is_loose() && !has_liar())
+        found(oracle.check_made(*machines[r].engine, *machines[r].keyspaces.at(name)));
       one = has;
     }
   }
@@ -160,6 +173,7 @@ void Sim::Impl::run_calm() {
     counts.marks.reach(Mark::core_agreed);
   }
   heal(nobody);
+  note_kept();
   if (!wait_for_agreement(nobody, true)) return;
   check_all();
   check_equal();

@@ -1,4 +1,5 @@
 // What the machines' people and their bad luck do.
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -6,14 +7,6 @@
 
 namespace syncline::sim {
 namespace {
-
-// From `least` to `most`, each order of magnitude as often as another.
-Micros draw_length(Rng& rng, Micros least, Micros most) {
-  Micros length = least;
-  while (length < most && !rng.one_in(8)) length *= 2;
-  length += rng.below(length);
-  return length < most ? length : most;
-}
 
 constexpr Micros minute = 60 * second;
 constexpr Micros day = 24 * 60 * minute;
@@ -48,6 +41,7 @@ void Sim::Impl::write(std::uint32_t r) {
   }
   if (has_rot() && !machine.engine->lost_leaves(*keyspace).empty()) return;
   if (machine.disk && dice.strikes(Fault::read_error)) machine.disk->fail_read(own.between(1, 4));
+  read_slowly(r);
   Oracle::View& view = machine.views[name];
   const std::uint64_t failed_before = machine.disk ? machine.disk->reads_failed() : 0;
   Finding finding = sim::operate(*machine.engine, *keyspace, time_of(r), r, shape.operations,
@@ -81,7 +75,7 @@ void Sim::Impl::disturb_life(std::uint32_t r) {
   Machine& machine = machines[r];
   if (dice.strikes(Fault::night)) network.jump(draw_length(dice.rng(Fault::night), minute, 400 * day));
   if (!machine.engine) return;
-  if (dice.strikes(Fault::pause)) pause(r);
+  if (dice.strikes(Fault::pause)) pause(r, draw_length(dice.rng(Fault::pause), second, day));
   if (!machine.disk) return;
   const Micros rest = rng.between(1, 3'000) * millisecond;
   // Joining is soon over: while a machine does, its dice are thrown more often.
@@ -101,10 +95,15 @@ void Sim::Impl::disturb_life(std::uint32_t r) {
   if (shape.has_clone && !cloned && !is_copy && dice.strikes(Fault::clone)) clone(r);
 }
 
-void Sim::Impl::pause(std::uint32_t r) {
-  const Micros length = draw_length(dice.rng(Fault::pause), second, day);
-  machines[r].paused_until = schedule.now() + length;
+void Sim::Impl::pause(std::uint32_t r, Micros length) {
+  Micros& until = machines[r].paused_until;
+  until = std::max(until, schedule.now() + length);
   network.hold(r, length);
+}
+
+// Whoever reads waits for the disk, and all else on the machine with it.
+void Sim::Impl::read_slowly(std::uint32_t r) {
+  if (machines[r].disk && dice.strikes(Fault::slow_read)) pause(r, draw_slowness(dice.rng(Fault::slow_read)));
 }
 
 // Everything is written, then the process ends and a new one starts.

@@ -39,6 +39,8 @@ constexpr Row rows[] = {
     {Fault::write_error, "write_error", 100, 1'500},
     {Fault::full, "full", 500, 3'000},
     {Fault::read_error, "read_error", 100, 2'000},
+    {Fault::slow_write, "slow_write", 20, 1'000},
+    {Fault::slow_read, "slow_read", 200, 5'000},
     {Fault::rot, "rot", 0, 0},
     {Fault::resume, "resume", 0, 0},
     {Fault::lie, "lie", 0, 0},
@@ -70,11 +72,13 @@ std::vector<Fault> all_faults() {
 
 Faults Faults::draw(Rng& rng) {
   Faults faults;
+  Rng later(mix(Rng(rng).next(), 1));             // Of kinds that came later: the others stay what they were.
   const std::uint64_t kinds = rng.between(1, 4);  // Of four faults so many on average, or a few less.
   for (const Row& row : rows) {
     if (is_apart(row.fault)) continue;
-    const bool drawn = rng.below(5) < kinds;
-    const std::uint64_t once_in = row.often << rng.below(8);
+    Rng& own = row.fault > Fault::read_error ? later : rng;
+    const bool drawn = own.below(5) < kinds;
+    const std::uint64_t once_in = row.often << own.below(8);
     if (drawn) faults.set(row.fault, once_in < row.seldom ? once_in : row.seldom);
   }
   return faults;

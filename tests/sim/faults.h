@@ -48,14 +48,16 @@ enum class Fault : std::uint8_t {
   write_error,  // A commit fails.
   full,         // All commits fail, for up to ten seconds.
   read_error,   // A read fails.
-  // ---- not drawn: only where they are asked for ----
+  slow_write,   // A commit takes up to half a minute, each order of magnitude as often as another.
+  slow_read,    // A read takes as long, and its machine waits for it.
+  // ---- apart: nobody can say what must be live, or it takes somebody who has all ----
   rot,     // A leaf on a disk isn't what was written.
   resume,  // A machine is set back to a snapshot of its memory and disk, perhaps again to the same one.
   lie,     // A peer says something that is well-formed and not so.
 };
 inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::lie) + 1;
 
-// Whether the fault strikes only where it is asked for.
+// Whether Faults::draw() leaves it to others.
 constexpr bool is_apart(Fault fault) { return fault >= Fault::rot; }
 SYNCLINE_EXPORT const char* name(Fault fault);
 // Nothing if there is none of that name.
@@ -70,7 +72,8 @@ class SYNCLINE_EXPORT Faults {
     once_in_[static_cast<std::size_t>(fault)] = once_in;
     return *this;
   }
-  // A random choice of faults at random rates ("swarm"): few runs have all, few have none.
+  // A random choice of faults at random rates ("swarm"): few runs have all, few have none. None of those
+  // apart.
   static Faults draw(Rng& rng);
 
  private:

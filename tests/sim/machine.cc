@@ -238,8 +238,9 @@ void Sim::Impl::collect_records(std::uint32_t r) {
     if (options.defect == Defect::acknowledges_before_storing) machine.engine->handle_persisted(sequence);
   }
   if (machine.writing.empty() || machine.commit_at != 0) return;
-  const Micros rest = machine.commit_failed ? rest_after_failure : 0;
-  commit_later(r, rest + disk_rng.below(shape.commit_max + 1));
+  Micros wait = machine.commit_failed ? rest_after_failure : 0;
+  if (dice.strikes(Fault::slow_write)) wait += draw_slowness(dice.rng(Fault::slow_write));
+  commit_later(r, wait + disk_rng.below(shape.commit_max + 1));
 }
 
 void Sim::Impl::commit_later(std::uint32_t r, Micros wait) {

@@ -56,7 +56,7 @@ inline constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::diverge
 
 const char* name(Mark mark);
 // Whether the mark takes a fault that isn't drawn.
-constexpr bool is_rare(Mark mark) { return mark >= Mark::leaf_mended; }
+constexpr bool is_rare(Mark mark) { return mark == Mark::leaf_mended; }
 
 // How often each was reached.
 struct Marks {

@@ -18,6 +18,15 @@ constexpr std::size_t window_in_calm = 256;
 
 }  // namespace
 
+Micros draw_length(Rng& rng, Micros least, Micros most) {
+  Micros length = least;
+  while (length < most && !rng.one_in(8)) length *= 2;
+  length += rng.below(length);
+  return length < most ? length : most;
+}
+
+Micros draw_slowness(Rng& rng) { return draw_length(rng, 10 * millisecond, 30 * second); }
+
 Micros draw_exponential(Rng& rng, Micros mean) {
   // A geometric number of half-lives, each 0.69 of the mean, and a part of one.
   const Micros half_life = mean * 69 / 100;

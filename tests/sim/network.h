@@ -180,6 +180,10 @@ class Network {
   std::uint64_t trace_ = 0;
 };
 
+// From `least` to `most`, each order of magnitude as often as another.
+Micros draw_length(Rng& rng, Micros least, Micros most);
+// How long a slow disk takes.
+Micros draw_slowness(Rng& rng);
 // Exponential, by whole numbers only: the same on every machine.
 Micros draw_exponential(Rng& rng, Micros mean);
 

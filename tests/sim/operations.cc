@@ -192,7 +192,9 @@ Finding operate(Engine& engine, KeyspaceState& keyspace, Time now, std::uint32_t
     return "a write's token isn't what the replica has";
   const std::vector<LeafChange> changes = view.mirror.refresh(engine, keyspace, true, false);
   if (!view.mirror.readable()) return "the leaves can't be read";
-  if (!loose) {
+  if (loose) {
+    oracle.note_made(self, changes);
+  } else {
     if (Finding finding = oracle.add_change(replica, self, view, after, changes); !finding.empty())
       return finding;
   }

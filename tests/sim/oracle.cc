@@ -226,6 +226,25 @@ Finding Oracle::add_change(std::uint32_t replica, const ActorId& self, const Vie
   return {};
 }
 
+void Oracle::note_made(const ActorId& self, const std::vector<LeafChange>& leaves) {
+  for (const LeafChange& change : leaves)
+    for (const auto& [dot, payload] : change.after)
+      if (dot.actor == self)
+        made_.insert(hash_live(hash_bytes(change.leaf), dot, payload.stamp, payload.bytes));
+}
+
+Finding Oracle::check_made(const Engine& engine, const KeyspaceState& keyspace) const {
+  Finding finding;
+  const auto scanned = engine.scan(keyspace, {}, [&](std::string_view leaf, std::string_view value) {
+    engine.for_each_live(keyspace, value, [&](const LiveDotView& live) {
+      if (!made_.contains(hash_live(hash_bytes(leaf), live.dot, live.stamp, live.bytes)))
+        finding = to_string(live.dot) + " lives at " + quoted(leaf) + " as nobody put it there";
+    });
+    return finding.empty();
+  });
+  return scanned ? finding : "the leaves can't be read";
+}
+
 Finding Oracle::restart(std::uint32_t replica, const Version& disk, Comeback how,
                         const std::vector<const View*>& others) {
   for (std::uint32_t i = 0; i < actors_.size(); ++i) {

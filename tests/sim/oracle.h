@@ -19,6 +19,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "crdt/version.h"
 #include "sync/engine.h"
 
@@ -102,6 +103,10 @@ class Oracle {
   // rules of changes: own counters run on without holes, one row for each leaf.
   Finding add_change(std::uint32_t replica, const ActorId& self, const View& before, const Version& after,
                      const std::vector<LeafChange>& leaves);
+  // The same where dots may be used twice: only what was put is taken down.
+  void note_made(const ActorId& self, const std::vector<LeafChange>& leaves);
+  // Whether all that is live was put there by somebody.
+  Finding check_made(const Engine& engine, const KeyspaceState& keyspace) const;
   // `replica` came back with what its disk holds. `others` are the views of the rest.
   Finding restart(std::uint32_t replica, const Version& disk, Comeback how,
                   const std::vector<const View*>& others);
@@ -168,6 +173,7 @@ class Oracle {
   std::size_t rows_ = 0;
   std::uint64_t changes_made_ = 0;
   std::uint64_t bytes_made_ = 0;
+  absl::flat_hash_set<std::uint64_t> made_;  // By hash_live(); where dots may be used twice.
   // Digest pairs must be functions of version and content, and tell them apart.
   absl::flat_hash_map<std::uint64_t, Digest> digest_of_content_;
   absl::flat_hash_map<std::uint64_t, Digest> digest_of_version_;

@@ -59,6 +59,7 @@ Result<void> SessionEnd::receive(std::string_view bytes) {
     if (!frame) return tl::unexpected(std::move(frame.error()));
     if (!*frame) return {};
     const UnreliableReads unreliable(sim_, host_);
+    sim_.read_slowly(host_);
     const Engine& engine = *sim_.machines[host_].engine;
     const std::uint64_t waiting = engine.metrics().changes_waiting;
     if (auto handled = session_.handle_frame(sim_.time_of(host_), **frame); !handled) return handled;

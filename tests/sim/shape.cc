@@ -82,6 +82,17 @@ void provide_for(Defect defect, Shape& shape) {
   }
 }
 
+// Each in a few runs, for less can be said beside them. Drawn apart: other runs aren't others for them.
+void draw_apart(Faults& faults, std::uint64_t seed) {
+  Rng rng(mix(seed + 1, 0x6c6965));
+  const bool lies = rng.one_in(12);
+  const bool resumes = rng.one_in(12);
+  const std::uint64_t lie = rng.pick(std::array<std::uint64_t, 3>{1, 3, 30});
+  const std::uint64_t resume = rng.pick(std::array<std::uint64_t, 3>{100, 300, 1'000});
+  if (lies) faults.set(Fault::lie, lie);
+  if (resumes) faults.set(Fault::resume, resume);
+}
+
 }  // namespace
 
 Shape draw_shape(Rng& rng, const SimOptions& options) {
@@ -104,7 +115,10 @@ Shape draw_shape(Rng& rng, const SimOptions& options) {
   shape.link.bytes_per_second = rng.pick(std::array<std::uint64_t, 4>{0, 0, 20'000, 1'000'000});
   shape.join_in_place = rng.one_in(2) && defect == Defect::none;  // Defects need passes beside the state.
   provide_for(defect, shape);
+  if (defect == Defect::none) draw_apart(shape.faults, options.seed);
   for (const auto& [fault, once_in] : options.with) shape.faults.set(fault, once_in);
+  for (const Fault fault : options.without)
+    if (is_apart(fault)) shape.faults.set(fault, 0);
   // A rotten leaf is mended from another's disk, which must not be lost meanwhile.
   if (shape.faults[Fault::rot] != 0) shape.faults.set(Fault::amnesia, 0).set(Fault::restore, 0);
   return shape;

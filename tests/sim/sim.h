@@ -9,7 +9,8 @@
 // Beside a peer that lies, and where a machine was resumed from a snapshot of its
 // memory, nobody can say what must be live: rows may be anybody's, and a dot two.
 // Then versions, digests, disks and budgets are checked as always, what is read
-// isn't, and in the end all honest machines must agree.
+// isn't; and in the end all honest machines must agree, on no less than what any
+// of them had when calm began, and, without a liar, on what somebody wrote.
 #pragma once
 
 #include <array>

@@ -118,7 +118,8 @@ struct Sim::Impl : Hosts {
   void write(std::uint32_t r);
   void disturb_clock(std::uint32_t r);
   void disturb_life(std::uint32_t r);
-  void pause(std::uint32_t r);
+  void pause(std::uint32_t r, Micros length);
+  void read_slowly(std::uint32_t r);
   void clone(std::uint32_t r);
   void restart(std::uint32_t r);
   void fall_back(std::uint32_t r, Disk older);
@@ -136,6 +137,7 @@ struct Sim::Impl : Hosts {
   bool agree(const std::vector<bool>& away, bool everything);
   bool wait_for_agreement(const std::vector<bool>& away, bool everything);
   std::string describe_disagreement(const std::vector<bool>& away);
+  void note_kept();
 
   SimOptions options;
   Rng rng;
@@ -151,6 +153,7 @@ struct Sim::Impl : Hosts {
   std::map<std::string, Oracle, std::less<>> oracles;
   bool chaos = true;
   bool cloned = false;
+  std::map<std::string, Version> kept;  // What somebody had on disk when calm began, by keyspace.
   std::optional<std::pair<std::uint32_t, std::string>> rotten;  // A leaf of "shop" on that machine's disk.
   std::optional<std::string> violation;
   SimCounts counts;

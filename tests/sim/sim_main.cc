@@ -24,7 +24,7 @@ constexpr const char* usage =
     "  --events N       frames, operations and faults of chaos a seed (20000)\n"
     "  --operations N   of the operations only the first so many are carried out\n"
     "  --without FAULT  leave out a kind of fault\n"
-    "  --with FAULT=N   put one in, once in N occasions; rot, resume and lie come in no other way\n"
+    "  --with FAULT=N   put one in, once in N occasions; rot comes in no other way\n"
     "  --replicas N     so many machines, 2 to 6, whatever the seed says\n"
     "  --seconds N      go on with the seeds that follow for so long; without it one seed runs\n"
     "  --seeds N        run so many seeds\n"

@@ -67,6 +67,7 @@ struct World::Impl : Hosts {
   void break_something(std::uint32_t r);
   void disturb_machine(std::uint32_t r);
   void disturb_disk(std::uint32_t r);
+  void pause(std::uint32_t r, Micros length);
   void disturb_clock(std::uint32_t r);
   void beat(const Act& act);
   bool run_until(Micros end);
@@ -201,15 +202,21 @@ void World::Impl::disturb_disk(std::uint32_t r) {
     node.disk->fail_read(dice.rng(Fault::read_error).between(1, 20));
     disks_fail = true;
   }
+  // A replica waits for its commits and reads.
+  for (const Fault fault : {Fault::slow_write, Fault::slow_read})
+    if (dice.strikes(fault)) pause(r, draw_slowness(dice.rng(fault)));
+}
+
+void World::Impl::pause(std::uint32_t r, Micros length) {
+  Micros& until = nodes[r].paused_until;
+  until = std::max(until, schedule.now() + length);
+  network.hold(r, length);
 }
 
 void World::Impl::disturb_machine(std::uint32_t r) {
   Node& node = nodes[r];
-  if (dice.strikes(Fault::pause)) {
-    const Micros length = std::min(draw_exponential(dice.rng(Fault::pause), 20 * second), day);
-    node.paused_until = schedule.now() + length;
-    network.hold(r, length);
-  }
+  if (dice.strikes(Fault::pause))
+    pause(r, std::min(draw_exponential(dice.rng(Fault::pause), 20 * second), day));
   const Micros rest = rng.between(1, 3'000) * millisecond;
   if (dice.strikes(Fault::restart)) return stop(r, 1, true);
   if (dice.strikes(Fault::crash)) return stop(r, rest, false);
