@@ -12,6 +12,9 @@ std::uint64_t LeafSymbols::symbol_of(const KeyspaceState& keyspace, std::string_
 
 Result<void> LeafSymbols::scan(const KeyspaceState& keyspace) {
   bool fits = true;
+  symbols_.reserve(std::min(
+      symbols_max,
+      static_cast<std::size_t>(filter_.share() * static_cast<double>(keyspace.leaf_count()) * 1.02)));
   const auto scanned = keyspace.scan_persisted({}, [&](std::string_view leaf, std::string_view value) {
     const LeafHash hash = LeafHash(leaf);
     if (!filter_.contains(hash.hash)) return true;
@@ -26,7 +29,7 @@ Result<void> LeafSymbols::scan(const KeyspaceState& keyspace) {
 }
 
 void LeafSymbols::add_to(std::uint64_t first, std::span<std::uint64_t> cells) const {
-  for (const std::uint64_t symbol : symbols_) add_symbol(symbol, first, cells);
+  add_symbols(symbols_, first, cells);
 }
 
 Result<std::vector<std::string>> LeafSymbols::find_leaves(const KeyspaceState& keyspace, Names& names) const {

@@ -343,16 +343,23 @@ std::optional<std::string_view> LeafTable::find(std::string_view key) const {
   return leaf->blocks[slot.index]->value();
 }
 
-LeafTable::Cursor::Cursor(const Leaf* leaf, std::size_t index) : leaf_(leaf), index_(index) {
-  if (leaf_ != nullptr && index_ == leaf_->count) {
-    leaf_ = leaf_->next;
-    index_ = 0;
+LeafTable::Cursor::Cursor(const Leaf* leaf, std::size_t index) {
+  if (leaf != nullptr && index == leaf->count) {
+    leaf = leaf->next;
+    index = 0;
   }
+  enter(leaf, index);
   if (leaf_ == nullptr) return;
-  constexpr std::size_t ahead = 8;
   const std::size_t end = std::min<std::size_t>(leaf_->count, index_ + ahead);
-  for (std::size_t i = index_; i < end; ++i) __builtin_prefetch(leaf_->blocks[i]);
-  if (leaf_->next != nullptr) __builtin_prefetch(leaf_->next);
+  for (std::size_t i = index_; i < end; ++i) fetch(*leaf_, i);
+}
+
+void LeafTable::Cursor::enter(const Leaf* leaf, std::size_t index) {
+  leaf_ = leaf;
+  index_ = index;
+  if (leaf_ == nullptr || leaf_->next == nullptr) return;
+  __builtin_prefetch(leaf_->next);
+  __builtin_prefetch(leaf_->next->blocks);
 }
 
 LeafTable::Cursor LeafTable::lower_bound(std::string_view key) const {

@@ -42,7 +42,12 @@ class LeafTable {
 
    private:
     friend class LeafTable;
+    // Entries lie anywhere in memory; so many that are soon due are fetched early.
+    static constexpr std::size_t ahead = 8;
+
     Cursor(const Leaf* leaf, std::size_t index);
+    void enter(const Leaf* leaf, std::size_t index);
+    static void fetch(const Leaf& leaf, std::size_t index);
 
     const Leaf* leaf_ = nullptr;
     std::size_t index_ = 0;
@@ -219,14 +224,20 @@ class LeafTable {
 inline std::string_view LeafTable::Cursor::key() const { return leaf_->blocks[index_]->key(); }
 inline std::string_view LeafTable::Cursor::value() const { return leaf_->blocks[index_]->value(); }
 
+inline void LeafTable::Cursor::fetch(const Leaf& leaf, std::size_t index) {
+  const char* const block = reinterpret_cast<const char*>(leaf.blocks[index]);
+  __builtin_prefetch(block);
+  __builtin_prefetch(block + 64);  // Most begin in one line and end in the next.
+}
+
 inline void LeafTable::Cursor::next() {
-  // Entries lie anywhere in memory; those soon due are fetched early.
-  constexpr std::size_t ahead = 8;
-  if (++index_ < leaf_->count) {
-    if (index_ + ahead < leaf_->count) __builtin_prefetch(leaf_->blocks[index_ + ahead]);
-    return;
-  }
-  *this = Cursor(leaf_->next, 0);
+  ++index_;
+  const std::size_t soon = index_ + ahead;
+  if (soon < leaf_->count) return fetch(*leaf_, soon);
+  // The next leaf and its first places were fetched when this one was entered.
+  if (leaf_->next != nullptr && soon - leaf_->count < leaf_->next->count)
+    fetch(*leaf_->next, soon - leaf_->count);
+  if (index_ == leaf_->count) enter(leaf_->next, 0);
 }
 
 }  // namespace syncline

@@ -50,14 +50,17 @@ RangeList RangeDigests::differing(const RangeList& told_by_peer, std::uint64_t s
 }
 
 RangeFilter::RangeFilter(const RangeList& list)
-    : bits_(list.bits), contains_(std::size_t{1} << list.bits) {
+    : bits_(list.bits),
+      share_(static_cast<double>(list.ranges.size()) / static_cast<double>(std::size_t{1} << list.bits)),
+      contains_(std::size_t{1} << list.bits) {
   for (const std::uint32_t range : list.ranges) contains_[range] = true;
 }
 
 double estimate_differences(std::size_t count, std::size_t differing) {
   if (differing == 0) return 0;
   const double n = static_cast<double>(count);
-  const double equal = std::max(static_cast<double>(count - differing), 0.5);  // If all differ, they may be more.
+  const double equal =
+      std::max(static_cast<double>(count - differing), 0.5);  // If all differ, they may be more.
   return n * std::log(n / equal);
 }
 
@@ -66,7 +69,8 @@ unsigned range_bits_for(double differences, std::uint64_t leaves) {
   // a range of fewer than 16 leaves costs more than it saves.
   const double wanted = std::min(2 * differences, static_cast<double>(leaves) / 16);
   if (wanted <= 1) return 0;
-  return std::min(RangeDigests::bits, static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(wanted))));
+  return std::min(RangeDigests::bits,
+                  static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(wanted))));
 }
 
 }  // namespace syncline

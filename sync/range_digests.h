@@ -44,12 +44,13 @@ class RangeDigests {
 class RangeFilter {
  public:
   explicit RangeFilter(const RangeList& list);
-  bool contains(std::uint64_t leaf_hash) const {
-    return contains_[RangeDigests::range_of(leaf_hash, bits_)];
-  }
+  bool contains(std::uint64_t leaf_hash) const { return contains_[RangeDigests::range_of(leaf_hash, bits_)]; }
+  // Of all ranges, how much are in it.
+  double share() const { return share_; }
 
  private:
   unsigned bits_;
+  double share_;
   std::vector<bool> contains_;
 };
 

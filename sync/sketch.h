@@ -25,8 +25,8 @@ std::uint64_t make_symbol(const Digest& content, std::uint64_t salt);
 // The 48 bits of it that aren't the check.
 inline std::uint64_t symbol_name(std::uint64_t symbol) { return symbol & 0xffffffffffff; }
 
-// XORs a symbol into those of the cells first, first + 1, ... that hold it. O(log cells).
-void add_symbol(std::uint64_t symbol, std::uint64_t first, std::span<std::uint64_t> cells);
+// XORs each symbol into those of the cells first, first + 1, ... that hold it. O(log cells) each.
+void add_symbols(std::span<const std::uint64_t> symbols, std::uint64_t first, std::span<std::uint64_t> cells);
 
 // The symbols that cells 0, 1, ... add up to, or nothing if more cells are needed (or
 // the cells are anything but sums of symbols). O(cells log cells), whatever they hold.

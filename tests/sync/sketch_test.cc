@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sync/range_digests.h"
 #include "tests/sim/rng.h"
@@ -20,7 +21,7 @@ std::vector<std::uint64_t> symbols(std::size_t count, std::uint64_t seed) {
 
 std::vector<std::uint64_t> cells_of(const std::vector<std::uint64_t>& set, std::size_t count) {
   std::vector<std::uint64_t> cells(count);
-  for (const std::uint64_t symbol : set) add_symbol(symbol, 0, cells);
+  add_symbols(set, 0, cells);
   return cells;
 }
 
@@ -51,17 +52,51 @@ TEST(Sketch, DecodesWithTheCellsThatAreReckoned) {
   }
 }
 
+// So many differences are found in a large keyspace after a long time. What is no symbol, and looks like one,
+// must not come up so often that the sketch is given up.
+TEST(Sketch, TheLargestDecodes) {
+  std::size_t decoded = 0;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    const auto set = symbols(300'000, seed + 1);
+    const auto found = decode_symbols(cells_of(set, 524'288));
+    if (found && *found == set) ++decoded;
+  }
+  EXPECT_EQ(decoded, 5U);
+}
+
 TEST(Sketch, IsRatelessSoCellsMayComeInParts) {
   const auto set = symbols(200, 3);
   const auto whole = cells_of(set, 400);
   std::vector<std::uint64_t> parts;
   for (const std::size_t size : {1U, 99U, 300U}) {
     std::vector<std::uint64_t> part(size);
-    for (const std::uint64_t symbol : set) add_symbol(symbol, parts.size(), part);
+    add_symbols(set, parts.size(), part);
     parts.insert(parts.end(), part.begin(), part.end());
   }
   EXPECT_EQ(parts, whole);
   EXPECT_FALSE(decode_symbols({whole.begin(), whole.begin() + 100}).has_value());
+}
+
+std::uint64_t mix_of_the_page(std::uint64_t x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+  x = (x ^ x >> 27) * 0x94d049bb133111eb;
+  return x ^ x >> 31;
+}
+
+// The places are a part of the protocol: here they are as docs/protocol.md has them, word for word.
+TEST(Sketch, PlacesAreThoseOfTheProtocol) {
+  const auto some = symbols(2'000, 4);
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    const std::uint64_t symbol = some[i];
+    std::vector<std::uint64_t> expected(i < 10 ? 524'288 : 2'000);
+    double at = 0;
+    for (std::uint64_t s = mix_of_the_page(symbol); at < static_cast<double>(expected.size());) {
+      expected[static_cast<std::size_t>(at)] ^= symbol;
+      s *= 0xda942042e4dd58b5;
+      at += std::ceil((at + 1.5) * (4294967296.0 / std::sqrt(static_cast<double>(s) + 1.0) - 1.0));
+    }
+    ASSERT_EQ(cells_of({symbol}, expected.size()), expected);
+  }
 }
 
 // Whatever a peer sends ends soon, and says so or names something.
