@@ -36,6 +36,15 @@ double count_missing(const Counters& of, const Counters& in) {
   return rows;
 }
 
+// How many symbols differ when so many leaves do. A leaf that both have counts twice. If the peer lacks
+// nothing of ours, what it has more (or fewer) are leaves of one side; all others that differ are likely to
+// be of both.
+double count_symbols(double leaves, std::uint64_t mine, std::uint64_t theirs, bool peer_has_all) {
+  if (!peer_has_all) return leaves;
+  const double one_sided = static_cast<double>(mine > theirs ? mine - theirs : theirs - mine);
+  return leaves + std::max(0.0, leaves - one_sided);
+}
+
 }  // namespace
 
 // What a Want tells beside the version.
@@ -122,8 +131,10 @@ Result<void> Session::Impl::on(const Ranges& ranges, Time now) {
     differences = std::max(differences, count_missing(each.peer_version, each.state->version));
   if (is_full_cheaper(differences, each.state->leaf_count(), ranges.leaves))
     return ask_for_all(each), Result<void>();
+  const double symbols = count_symbols(differences, each.state->leaf_count(), ranges.leaves,
+                                       each.peer_version.includes(each.state->version));
   // Rows may be far more than the leaves that they touched, and a full pass is many times a sketch.
-  const auto cells = std::min<std::uint64_t>(cells_for(differences), options.limits.sketch_cells_max);
+  const auto cells = std::min<std::uint64_t>(cells_for(symbols), options.limits.sketch_cells_max);
   auto basis = each.state->make_basis(differing, each.salt);
   if (!basis) return ask_for_all(each), Result<void>();
   pass.basis = std::move(*basis);
