@@ -4,9 +4,9 @@
 //
 // Two nodes in one process, each with a loop and a thread, in memory: one has
 // ENTRIES fields of an LwwMap, written 1,000 a change, the other nothing. Random
-// data (16 characters, 32 bytes, as in the workloads) and text as people write it;
-// staged beside the state and in place. Time on the wall, for it is time on
-// the way. `grown_mb` is what malloc handed out at most while it went on,
+// data (16 characters, 32 bytes, as in the workloads), text as people write it, and
+// orders in JSON; staged beside the state, in place, and in place without compression.
+// Time on the wall, for it is time on the way. `grown_mb` is what malloc handed out at most while it went on,
 // sampled, less what the two had before and what the fresh one has in the end. With
 // FRAMES_FILE the frames of the pass with text are written there: something to try compressors on.
 #include <fmt/format.h>
@@ -93,6 +93,30 @@ Entries text_entries(std::size_t count) {
   return entries;
 }
 
+// The same as programs write them, 160 bytes each.
+Entries json_entries(std::size_t count) {
+  constexpr const char* states[] = {"open", "paid", "packed", "delivered", "returned"};
+  Mulberry32 random(4);
+  Entries entries;
+  for (std::size_t i = 0; i < count; ++i) {
+    entries.keys.push_back(fmt::format("order/{:08x}{:06}", random.next(), i % 1'000'000));
+    entries.values.emplace_back(fmt::format(
+        R"({{"customer":{},"state":"{}","at":"2026-11-{:02}T{:02}:{:02}:{:02}Z","lines":[{{"sku":"A-{:05}","n":{},"cents":{}}},)"
+        R"({{"sku":"B-{:05}","n":{},"cents":{}}}]}})",
+        random.next() % 50'000, states[random.next() % std::size(states)], 1 + random.next() % 30,
+        random.next() % 24, random.next() % 60, random.next() % 60, random.next() % 5'000,
+        1 + random.next() % 9, random.next() % 10'000, random.next() % 5'000, 1 + random.next() % 9,
+        random.next() % 10'000));
+  }
+  return entries;
+}
+
+Entries entries_of(std::string_view variant, std::size_t count) {
+  return variant == "random" ? random_entries(count)
+         : variant == "text" ? text_entries(count)
+                             : json_entries(count);
+}
+
 void fill(Replica& replica, const Entries& entries) {
   Keyspace keyspace = replica.keyspace(keyspace_name);
   for (std::size_t at = 0; at < entries.keys.size(); at += batch) {
@@ -105,14 +129,18 @@ void fill(Replica& replica, const Entries& entries) {
   }
 }
 
-void measure(Replica& source, const char* variant, bool in_place, std::size_t entries) {
+enum class Way { beside, in_place, in_place_plain };
+
+void measure(Replica& source, const char* variant, Way way, std::size_t entries) {
   ReplicaOptions options;
-  options.engine.join_in_place = in_place;
+  options.engine.join_in_place = way != Way::beside;
   auto fresh = Replica::open(std::move(options));
   require(fresh.has_value(), "no replica");
   const Keyspace there = source.keyspace(keyspace_name);
   const Keyspace here = fresh->keyspace(keyspace_name);
-  auto a = Node::start(source, {.cluster = "bench", .listen = "127.0.0.1:0"});
+  NodeOptions giver{.cluster = "bench", .listen = "127.0.0.1:0"};
+  giver.session.compress = way != Way::in_place_plain;
+  auto a = Node::start(source, giver);
   require(a.has_value(), "no node");
   const double before = allocated_bytes();
   Peak peak;
@@ -124,7 +152,10 @@ void measure(Replica& source, const char* variant, bool in_place, std::size_t en
   const Elapsed time = watch.elapsed();
   const double grown = peak.stop() - allocated_bytes();
   const SessionMetrics traffic = b->traffic();
-  Record("syncline", "join", variant, entries, in_place ? "in_place" : "beside")
+  Record("syncline", "join", variant, entries,
+         way == Way::beside     ? "beside"
+         : way == Way::in_place ? "in_place"
+                                : "in_place_plain")
       .took(time)
       .ops(entries)
       .bytes(static_cast<double>(traffic.bytes_in + traffic.bytes_out))
@@ -138,7 +169,7 @@ void write_frames(Replica& full, const char* path) {
   auto fresh = Replica::open();
   require(fresh.has_value(), "no replica");
   fresh->keyspace(keyspace_name);
-  auto from = full.connect({.cluster = "bench"}, nullptr);
+  auto from = full.connect({.cluster = "bench", .compress = false}, nullptr);
   auto to = fresh->connect({.cluster = "bench"}, nullptr);
   std::ofstream file(path, std::ios::binary);
   for (bool moved = true; moved;) {
@@ -155,14 +186,14 @@ int run(int argc, char** argv) {
   const std::size_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
   const std::size_t repetitions = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 3;
   require(count > 0 && repetitions > 0, "usage: join_bench [ENTRIES [REPETITIONS [FRAMES_FILE]]]");
-  for (const char* variant : {"random", "text"}) {
-    const bool text = variant[0] == 't';
+  for (const char* variant : {"random", "text", "json"}) {
     auto full = Replica::open();
     require(full.has_value(), "no replica");
-    fill(*full, text ? text_entries(count) : random_entries(count));
+    fill(*full, entries_of(variant, count));
     for (std::size_t rep = 0; rep < repetitions; ++rep)
-      for (const bool in_place : {false, true}) measure(*full, variant, in_place, count);
-    if (text && argc > 3) write_frames(*full, argv[3]);
+      for (const Way way : {Way::beside, Way::in_place, Way::in_place_plain})
+        measure(*full, variant, way, count);
+    if (variant == std::string_view("text") && argc > 3) write_frames(*full, argv[3]);
   }
   return 0;
 }

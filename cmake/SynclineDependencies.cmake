@@ -23,6 +23,7 @@ endmacro()
 
 syncline_find(capnp libcapnp-dev capnp kj)
 syncline_find(xxhash libxxhash-dev libxxhash)
+syncline_find(zstd libzstd-dev libzstd)
 syncline_find(absl libabsl-dev absl_btree absl_flat_hash_map)
 syncline_find(fmt libfmt-dev fmt)
 syncline_find(uv libuv1-dev libuv)

@@ -23,7 +23,7 @@ foreach(room IN ITEMS net store sync wire crdt)
   endif()
 endforeach()
 # A shared library names what it needs itself; static ones leave it to the user.
-set(dependencies "capnp, kj, libxxhash, absl_btree, absl_flat_hash_map, fmt, libuv, sqlite3")
+set(dependencies "capnp, kj, libxxhash, libzstd, absl_btree, absl_flat_hash_map, fmt, libuv, sqlite3")
 if(BUILD_SHARED_LIBS)
   set(SYNCLINE_PC_REQUIRES "Requires.private: ${dependencies}")
 else()

@@ -40,6 +40,7 @@ Session::Impl::Impl(Engine& engine_, SessionOptions options_, Time now)
   hello.cluster = options.cluster;
   hello.node = options.node;
   hello.address = options.address;
+  hello.reads = Hello::reads_zstd;
   send(hello);
 }
 

@@ -41,12 +41,13 @@ struct SessionOptions {
   std::chrono::milliseconds tick_interval{1'000};  // Between L0 ticks.
   std::chrono::milliseconds ack_delay{20};         // Acknowledgements gather this long.
   std::chrono::milliseconds pass_grace{200};       // What pushes may still bring isn't asked for earlier.
-  std::chrono::milliseconds pass_timeout{5'000};  // An inbound pass without progress is given up.
+  std::chrono::milliseconds pass_timeout{5'000};   // An inbound pass without progress is given up.
   // A pass staged in place that no peer can go on with begins anew after so long.
   std::chrono::milliseconds join_patience{60'000};
   std::size_t chunk_bytes = 128 * 1024;  // Aim for one chunk of a pass; below the frame limit.
   std::size_t push_bytes = 64 * 1024;    // Aim for one push.
-  bool relay = true;  // Push what other peers made, too. Off in a full mesh, where each pushes its own.
+  bool relay = true;     // Push what other peers made, too. Off in a full mesh, where each pushes its own.
+  bool compress = true;  // Passes, where it saves an eighth and the peer reads it.
   WireLimits limits;
 };
 

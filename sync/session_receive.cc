@@ -52,6 +52,7 @@ Result<void> Session::Impl::on(const Hello& hello) {
       std::equal(peer_node.begin(), peer_node.begin() + half, options.node.begin()))
     core().notice_copy(hello.address);
   decoder.accept_all();
+  if (options.compress && (hello.reads & Hello::reads_zstd) != 0) encoder.compress_chunks();
   emit(PeerGreeted{hello.node, hello.address});
   announce_keyspaces();
   return {};
@@ -242,7 +243,8 @@ Result<void> Session::Impl::on(const Want& want, Time now) {
     return {};
   }
   if (each.state->distrusted)
-    return refuse(each, Error{Errc::damaged, "leaves were lost here, and it isn't known which"}), Result<void>();
+    return refuse(each, Error{Errc::damaged, "leaves were lost here, and it isn't known which"}),
+           Result<void>();
   if (want.has_resume) {
     auto resumed =
         OutboundPass::resume(*each.state, *base, *start, want.resume.from_nothing, want.resume.cursor);

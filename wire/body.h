@@ -49,6 +49,7 @@ Result<KeyspaceStream*> stream_of(std::uint64_t keyspace, KeyspaceStreams& strea
 // What the views of a decoded message point into.
 struct MessageStorage {
   std::vector<std::uint64_t> words;  // The joined frames, behind a segment table.
+  std::string body;                  // What a compressed one in them says.
   std::string keys;
   std::string dead_keys;
   std::vector<IndexedDot> dots;
@@ -56,13 +57,56 @@ struct MessageStorage {
   std::vector<IndexedLiveDot> live;
 };
 
+// What a body turns into.
+struct BodyContent {
+  std::size_t elements = 0;
+  std::size_t key_bytes = 0;
+};
+
+// How many elements and key bytes a body may still turn into: its share by the
+// limits. Taking more than is left says so and takes nothing.
+class Budget {
+ public:
+  Budget(std::size_t body_bytes, const WireLimits& limits)
+      : elements_(body_bytes * limits.elements_per_byte_max), key_bytes_(key_bytes_max(body_bytes, limits)) {}
+  // Of one that came compressed, in so many bytes. An element of a chunk takes a hundred bytes of
+  // memory: four of them for a byte are still less than what a push may ask for.
+  static Budget of_compressed(std::size_t bytes, const WireLimits& limits) {
+    Budget budget(bytes, limits);
+    budget.elements_ *= 4;
+    return budget;
+  }
+
+  [[nodiscard]] bool take_elements(std::uint64_t count) { return take(elements_, count); }
+  [[nodiscard]] bool take_key_bytes(std::uint64_t count) { return take(key_bytes_, count); }
+  [[nodiscard]] bool take(const BodyContent& content) {
+    return take_elements(content.elements) && take_key_bytes(content.key_bytes);
+  }
+
+ private:
+  static std::size_t key_bytes_max(std::size_t body_bytes, const WireLimits& limits) {
+    return std::min(body_bytes * limits.key_bytes_per_byte_max + limits.leaf_key_bytes_max,
+                    limits.message_bytes_max);
+  }
+  static bool take(std::size_t& left, std::uint64_t count) {
+    if (count > left) return false;
+    left -= static_cast<std::size_t>(count);
+    return true;
+  }
+
+  std::size_t elements_;
+  std::size_t key_bytes_;
+};
+
 void put_push(std::string& out, const Push& push, KeyspaceStreams& streams, const WireLimits& limits);
 Result<void> take_push(std::string_view body, Push& push, MessageStorage& storage, KeyspaceStreams& streams,
                        const WireLimits& limits);
 
-// Everything of a chunk but keyspace, pass, number and flags, which stand in its struct.
-void put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams, const WireLimits& limits);
-Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& storage,
+// Everything of a chunk but keyspace, pass, number, flags and coding, which stand in its struct.
+BodyContent put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams,
+                      const WireLimits& limits);
+// `budget`: of the body as it came, compressed or not.
+Result<void> take_chunk(std::string_view body, const Budget& budget, Chunk& chunk, MessageStorage& storage,
                         KeyspaceStreams& streams, const WireLimits& limits);
 
 void put_status(std::string& out, const Status& status, KeyspaceStreams& streams);
@@ -124,31 +168,6 @@ inline std::size_t leaf_key_bytes_estimate(std::string_view leaf) { return leaf.
 
 // Narrows an index that came as a varint.
 Result<std::uint32_t> to_index(std::uint64_t value, const char* what);
-
-// How many elements and key bytes a body may still turn into: its share by the
-// limits. Taking more than is left says so and takes nothing.
-class Budget {
- public:
-  Budget(std::size_t body_bytes, const WireLimits& limits)
-      : elements_(body_bytes * limits.elements_per_byte_max), key_bytes_(key_bytes_max(body_bytes, limits)) {}
-
-  [[nodiscard]] bool take_elements(std::uint64_t count) { return take(elements_, count); }
-  [[nodiscard]] bool take_key_bytes(std::uint64_t count) { return take(key_bytes_, count); }
-
- private:
-  static std::size_t key_bytes_max(std::size_t body_bytes, const WireLimits& limits) {
-    return std::min(body_bytes * limits.key_bytes_per_byte_max + limits.leaf_key_bytes_max,
-                    limits.message_bytes_max);
-  }
-  static bool take(std::size_t& left, std::uint64_t count) {
-    if (count > left) return false;
-    left -= static_cast<std::size_t>(count);
-    return true;
-  }
-
-  std::size_t elements_;
-  std::size_t key_bytes_;
-};
 
 // Front-coded leaf keys: for each the bytes shared with the one before, the
 // length without the last two, which are always the same, and then all the

@@ -119,8 +119,8 @@ void put_columns(std::string& out, const Chunk& chunk, const ChunkColumns& colum
 // Reads a chunk's leaves and dead rows.
 class ChunkReader {
  public:
-  ChunkReader(ByteReader in, std::size_t body_bytes, const WireLimits& limits)
-      : in_(in), limits_(limits), budget_(body_bytes, limits) {}
+  ChunkReader(ByteReader in, const Budget& budget, const WireLimits& limits)
+      : in_(in), limits_(limits), budget_(budget) {}
 
   Result<void> read(Chunk& chunk, MessageStorage& storage) {
     const auto leaves = in_.varint();
@@ -221,7 +221,8 @@ class ChunkReader {
 
 }  // namespace
 
-void put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams, const WireLimits& limits) {
+BodyContent put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams,
+                      const WireLimits& limits) {
   put_definitions(out, chunk.definitions, streams[chunk.keyspace]);
   put_version(out, chunk.version);
   if (chunk.closing) put_digests(out, chunk.digests);
@@ -239,18 +240,17 @@ void put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams, c
   const LeafWriter leaves = leaf_keys(chunk, ColumnForm::compact);
   const LeafWriter dead = dead_keys(chunk, ColumnForm::compact);
   put_columns(out, chunk, columns, leaves, dead, ColumnForm::compact);
-  Budget budget(out.size(), limits);
-  if (budget.take_elements(chunk.leaves.size() + columns.actors.size() + chunk.dead.size()) &&
-      budget.take_key_bytes(leaves.key_bytes() + dead.key_bytes())) {
-    return;
-  }
+  const BodyContent content{.elements = chunk.leaves.size() + columns.actors.size() + chunk.dead.size(),
+                            .key_bytes = leaves.key_bytes() + dead.key_bytes()};
+  if (Budget(out.size(), limits).take(content)) return content;
   // So regular that it would look like an attack: written out instead.
   out.resize(head_bytes);
   put_columns(out, chunk, columns, leaf_keys(chunk, ColumnForm::literal),
               dead_keys(chunk, ColumnForm::literal), ColumnForm::literal);
+  return content;
 }
 
-Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& storage,
+Result<void> take_chunk(std::string_view body, const Budget& budget, Chunk& chunk, MessageStorage& storage,
                         KeyspaceStreams& streams, const WireLimits& limits) {
   const auto stream = stream_of(chunk.keyspace, streams, limits);
   if (!stream) return tl::unexpected(stream.error());
@@ -263,7 +263,7 @@ Result<void> take_chunk(std::string_view body, Chunk& chunk, MessageStorage& sto
   if (chunk.by_digests) {
     if (auto ok = take_symbols(in, chunk.symbols, limits); !ok) return ok;
   }
-  return ChunkReader(in, body.size(), limits).read(chunk, storage);
+  return ChunkReader(in, budget, limits).read(chunk, storage);
 }
 
 std::size_t encoded_bytes_estimate(const LeafView& leaf) {

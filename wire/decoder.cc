@@ -9,6 +9,7 @@
 #include "crdt/leaf_key.h"
 #include "wire/body.h"
 #include "wire/codec.h"
+#include "wire/compressed.h"
 #include "wire/frame.h"
 #include "wire/schema.capnp.h"
 
@@ -157,7 +158,8 @@ struct Decoder::State {
       }
       case MessageType::more_symbols: {
         const auto root = reader.getRoot<schema::MoreSymbols>();
-        message = MoreSymbols{.keyspace = root.getKeyspace(), .pass = root.getPass(), .count = root.getCount()};
+        message =
+            MoreSymbols{.keyspace = root.getKeyspace(), .pass = root.getPass(), .count = root.getCount()};
         return {};
       }
       case MessageType::ask:
@@ -168,6 +170,7 @@ struct Decoder::State {
 
   Result<void> take(schema::Hello::Reader root, Hello& hello) const {
     hello.protocol = root.getProtocol();
+    hello.reads = root.getReads();
     const auto node = root.getNode();
     if (node.size() != hello.node.size()) return failure(Errc::malformed, "hello: node isn't 16 bytes");
     std::copy(node.begin(), node.end(), hello.node.begin());
@@ -202,7 +205,15 @@ struct Decoder::State {
     chunk.full = root.getFull();
     chunk.closing = root.getClosing();
     chunk.by_digests = root.getByDigests();
-    return take_chunk(view(root.getBody()), chunk, whole, streams, limits);
+    const std::string_view body = view(root.getBody());
+    if (root.getCoding() == static_cast<std::uint8_t>(BodyCoding::none))
+      return take_chunk(body, Budget(body.size(), limits), chunk, whole, streams, limits);
+    if (root.getCoding() != static_cast<std::uint8_t>(BodyCoding::zstd))
+      return failure(Errc::malformed, "chunk: a coding that we don't claim to read");
+    auto plain = decompress(body, limits);
+    if (!plain) return tl::unexpected(plain.error());
+    whole.body = std::move(*plain);
+    return take_chunk(whole.body, Budget::of_compressed(body.size(), limits), chunk, whole, streams, limits);
   }
 
   Result<void> take(schema::Refuse::Reader root, Refuse& refuse) const {

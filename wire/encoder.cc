@@ -5,6 +5,7 @@
 
 #include "wire/body.h"
 #include "wire/codec.h"
+#include "wire/compressed.h"
 #include "wire/frame.h"
 #include "wire/schema.capnp.h"
 
@@ -96,6 +97,7 @@ struct Encoder::State {
           root.setCluster(as_data(hello.cluster));
           root.setNode(as_data(node));
           root.setAddress(as_data(hello.address));
+          root.setReads(hello.reads);
         });
   }
 
@@ -127,24 +129,25 @@ struct Encoder::State {
     put_want(body, want, streams);
     std::string request;
     if (want.knows_digests) put_request(request, want);
-    return build<schema::Want>(MessageType::want,
-                               words_for(body.size()) + words_for(want.resume.cursor.size()) +
-                                   words_for(request.size()),
-                               [&](schema::Want::Builder root) {
-                                 root.setKeyspace(want.keyspace);
-                                 root.setPass(want.pass);
-                                 root.setFull(want.full);
-                                 root.setHasResume(want.has_resume);
-                                 root.setBody(as_data(body));
-                                 if (want.knows_digests) root.setRequest(as_data(request));
-                                 if (!want.has_resume) return;
-                                 root.setFromNothing(want.resume.from_nothing);
-                                 root.setCursor(as_data(want.resume.cursor));
-                               });
+    return build<schema::Want>(
+        MessageType::want,
+        words_for(body.size()) + words_for(want.resume.cursor.size()) + words_for(request.size()),
+        [&](schema::Want::Builder root) {
+          root.setKeyspace(want.keyspace);
+          root.setPass(want.pass);
+          root.setFull(want.full);
+          root.setHasResume(want.has_resume);
+          root.setBody(as_data(body));
+          if (want.knows_digests) root.setRequest(as_data(request));
+          if (!want.has_resume) return;
+          root.setFromNothing(want.resume.from_nothing);
+          root.setCursor(as_data(want.resume.cursor));
+        });
   }
 
   std::vector<std::string> encode(const Chunk& chunk) {
-    put_chunk(body, chunk, streams, limits);
+    const BodyContent content = put_chunk(body, chunk, streams, limits);
+    const bool compressed = compresses && compress_body(content);
     return build<schema::Chunk>(MessageType::chunk, words_for(body.size()), [&](schema::Chunk::Builder root) {
       root.setKeyspace(chunk.keyspace);
       root.setPass(chunk.pass);
@@ -153,8 +156,19 @@ struct Encoder::State {
       root.setFull(chunk.full);
       root.setClosing(chunk.closing);
       root.setByDigests(chunk.by_digests);
+      root.setCoding(static_cast<std::uint8_t>(compressed ? BodyCoding::zstd : BodyCoding::none));
       root.setBody(as_data(body));
     });
+  }
+
+  // False, and the body is as it was, if that doesn't pay or would look like an attack.
+  bool compress_body(const BodyContent& content) {
+    auto compressed = compress(body);
+    if (!compressed || body.size() > compressed->size() * limits.body_bytes_per_byte_max ||
+        !Budget::of_compressed(compressed->size(), limits).take(content))
+      return false;
+    body = std::move(*compressed);
+    return true;
   }
 
   std::vector<std::string> encode(const Refuse& refuse) {
@@ -219,6 +233,7 @@ struct Encoder::State {
   }
 
   WireLimits limits;
+  bool compresses = false;
   KeyspaceStreams streams;
   std::string body;                    // Reused from message to message,
   std::vector<std::uint64_t> scratch;  // as is this, which is all zeros in between.
@@ -233,5 +248,7 @@ std::vector<std::string> Encoder::encode(const Message& message) {
   state_->body.clear();
   return std::visit([this](const auto& kind) { return state_->encode(kind); }, message);
 }
+
+void Encoder::compress_chunks() { state_->compresses = true; }
 
 }  // namespace syncline

@@ -80,7 +80,11 @@ struct RowName {
 
 // First on every connection, both ways. The cluster is checked before anything else is parsed.
 struct Hello {
+  // What the sender can read beyond the protocol's version, each a bit of `reads`.
+  static constexpr std::uint16_t reads_zstd = 1;  // Compressed chunks.
+
   std::uint16_t protocol = 1;
+  std::uint16_t reads = 0;
   std::string cluster;
   std::array<std::uint8_t, 16> node{};  // This run of this replica; see SessionOptions.
   std::string address;                  // Where the sender can be dialled; empty if nowhere.
@@ -164,8 +168,8 @@ struct Ranges {
 struct Sketch {
   std::uint32_t keyspace = 0;
   std::uint32_t pass = 0;
-  RangeList list;                    // The differing ranges, without digests; told with the first symbols only.
-  std::uint64_t first = 0;           // Place of the first of these symbols.
+  RangeList list;           // The differing ranges, without digests; told with the first symbols only.
+  std::uint64_t first = 0;  // Place of the first of these symbols.
   std::vector<std::uint64_t> cells;  // sync/sketch.h
 };
 
@@ -188,8 +192,8 @@ struct Chunk {
       false;             // This chunk begins a round: base is the previous round's start, start this version.
   bool full = false;     // The pass's first round has all leaves: absence between them counts.
   bool closing = false;  // Completes the pass; the receiver commits.
-  bool by_digests = false;  // Of a digest pass.
-  DigestPair digests;    // Of the state read by the closing chunk; zero elsewhere.
+  bool by_digests = false;       // Of a digest pass.
+  DigestPair digests;            // Of the state read by the closing chunk; zero elsewhere.
   std::vector<LeafView> leaves;  // In leaf order.
   std::vector<RowName> dead;     // Rows of missing dots that are live nowhere. By dot.
   // In chunk 0 of a digest pass: names of the receiver's own symbols that the sender lacks.

@@ -13,6 +13,7 @@ struct Hello {
   cluster @1 :Data;
   node @2 :Data;  # 16 bytes.
   address @3 :Data;
+  reads @4 :UInt16;  # Bits: what the sender can read beyond this version.
 }
 
 struct Keyspaces {
@@ -52,6 +53,7 @@ struct Chunk {
   closing @5 :Bool;
   body @6 :Data;
   byDigests @7 :Bool;
+  coding @8 :UInt8;  # Of the body: 0 as it is, 1 a Zstandard frame.
 }
 
 struct Refuse {

@@ -200,6 +200,34 @@ TEST(Session, ALeafLargerThanAFrameTravelsInSeveral_R_RES_3) {
   expect_equal(a, b);
 }
 
+// Bytes that a fresh peer is sent of orders that look much alike; `alter` is done to what it says.
+std::uint64_t bytes_of_joining(const SessionOptions& options, const std::function<bool(Message&)>& alter) {
+  TestClock clock;
+  Peer a(1), fresh(2);
+  for (int i = 0; i < 2'000; ++i)
+    a.put(clock, {leaf("order-" + std::to_string(i * 7'919 % 100'003))},
+          R"({"state":"delivered","paid":true,"currency":"EUR","cents":)" + std::to_string(i * i % 9'973) +
+              "}");
+  a.engine->cut_log(*a.shop, 0);
+  Link link(clock, a, fresh, options);
+  link.operate_on(1, alter);
+  link.settle();
+  EXPECT_EQ(fresh.content(), a.content());
+  return link.session(0).metrics().bytes_out;
+}
+
+TEST(Session, PassesAreCompressedForWhoReadsThat) {
+  const auto as_it_is = [](Message&) { return true; };
+  const auto of_an_older_peer = [](Message& message) {
+    if (auto* const hello = std::get_if<Hello>(&message)) hello->reads = 0;
+    return true;
+  };
+  const std::uint64_t compressed = bytes_of_joining({}, as_it_is);
+  const std::uint64_t plain = bytes_of_joining({.compress = false}, as_it_is);
+  EXPECT_LT(compressed * 3, plain);
+  EXPECT_EQ(bytes_of_joining({}, of_an_older_peer), plain);
+}
+
 TEST(Session, APassWithoutProgressIsGivenUp) {
   TestClock clock;
   Peer a(1), b(2), c(3);

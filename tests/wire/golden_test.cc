@@ -57,6 +57,7 @@ ActorId actor(std::uint8_t byte) {
 struct Golden {
   const char* name;
   Message message;
+  bool compressed = false;  // Decoded for ever, but another version of the library makes other bytes.
 };
 
 constexpr std::uint64_t hlc = std::uint64_t{1'767'225'600'000} << 16;
@@ -115,11 +116,22 @@ Message chunk(MessageBox& box) {
   return chunk;
 }
 
+Message compressed_chunk(MessageBox& box) {
+  Chunk chunk{.pass = 7, .version = {{0, 80}}};
+  for (std::uint64_t i = 0; i < 80; ++i)
+    chunk.leaves.push_back(
+        {box.keep(leaf_key("orders", Type::lww_map, "order-" + std::to_string(100 + i))),
+         box.keep(std::vector<IndexedLiveDot>{
+             {{0, i + 1}, hlc, box.keep("paid in cash: " + std::to_string(i * i * 7'919 % 100'003))}})});
+  return chunk;
+}
+
 std::vector<Golden> goldens(MessageBox& box) {
   const RowView row{.leaf = box.keep(leaf_key("cart", Type::or_set, "apples")), .has_payload = true};
   return {
       {"hello",
        Hello{.protocol = 1, .cluster = "corner-shop", .node = actor(0x11).bytes, .address = "10.0.0.7:7946"}},
+      {"hello_reads", Hello{.reads = Hello::reads_zstd, .cluster = "corner-shop", .node = actor(0x11).bytes}},
       {"keyspaces", Keyspaces{{"shop", "staff"}}},
       {"tick", Tick{{0x1122334455667788, 0x99aabbccddeeff00}}},
       {"status", Status{.keyspace = 1,
@@ -152,6 +164,7 @@ std::vector<Golden> goldens(MessageBox& box) {
                                .ranges = {.bits = 2, .ranges = {0, 1, 2, 3}, .digests = {1, 2, 3, 0xffff}},
                                .lost = {leaf_key("cart", Type::or_set, "apples")}}},
       {"chunk", chunk(box)},
+      {"chunk_compressed", compressed_chunk(box), true},
       {"chunk_by_digests", Chunk{.keyspace = 1,
                                  .pass = 8,
                                  .version = {{0, 900}},
@@ -198,6 +211,7 @@ TEST(Golden, FramesOfThisReleaseAreDecoded_R_UPG_1) {
 TEST(Golden, TheSameMessagesMakeTheSameBytes) {
   MessageBox box;
   for (const Golden& golden : goldens(box)) {
+    if (golden.compressed) continue;
     Encoder encoder;
     const auto frames = encoder.encode(golden.message);
     ASSERT_EQ(frames.size(), 1U);

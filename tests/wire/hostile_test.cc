@@ -1,6 +1,7 @@
 // Bytes that no encoder of ours makes: cut, flipped, mixed, made up. Each
 // yields an error or a well-formed message, in memory bounded by its size.
 #include <gtest/gtest.h>
+#include <zstd.h>
 
 #include <cstdlib>
 #include <new>
@@ -44,6 +45,7 @@ using test::reseal;
 
 constexpr std::uint8_t tick_type = 3;
 constexpr std::uint8_t push_type = 5;
+constexpr std::uint8_t chunk_type = 7;
 
 // Decodes one frame on a fresh connection. If it is a message, it must be
 // well-formed, and the same after another trip.
@@ -64,6 +66,22 @@ Result<std::optional<Decoded>> decode_checked(std::string_view frame) {
   return decoded;
 }
 
+// A chunk worth compressing, of so many leaves.
+std::string compressed_frame(std::size_t leaves) {
+  MessageBox box;
+  Chunk chunk{.definitions = std::vector<ActorId>(1), .version = {{0, leaves}}};
+  for (std::size_t i = 0; i < leaves; ++i)
+    chunk.leaves.push_back(
+        {box.keep(leaf_key("orders", Type::lww_map, std::to_string(1'000'000 + i))),
+         box.keep(std::vector<IndexedLiveDot>{{{0, i + 1}, 7, "paid in cash, delivered before noon"}})});
+  Encoder encoder, plain;
+  encoder.compress_chunks();
+  auto frames = encoder.encode(chunk);
+  EXPECT_EQ(frames.size(), 1U);
+  EXPECT_LT(frames.front().size(), plain.encode(chunk).front().size() / 2);
+  return std::move(frames.front());
+}
+
 // Frames with all kinds of content, each decodable on a fresh connection.
 std::vector<std::string> samples(std::uint64_t seeds, std::size_t size) {
   std::vector<std::string> frames;
@@ -76,6 +94,7 @@ std::vector<std::string> samples(std::uint64_t seeds, std::size_t size) {
       EXPECT_EQ(made.size(), 1U);
       frames.push_back(std::move(made.front()));
     }
+    frames.push_back(compressed_frame(20 + 3 * seed));
   }
   return frames;
 }
@@ -228,6 +247,78 @@ TEST(Hostile, FrontCodingCannotMultiplyKeys_R_RES_4) {
   expect_error(make_column_frame(push_type, columns), Errc::limit);
 }
 
+// A frame of a chunk whose body claims to be compressed.
+std::string chunk_frame(std::string_view body, std::uint8_t coding = 1) {
+  const std::uint64_t root = std::uint64_t{2} << 32 | std::uint64_t{1}
+                                                          << 48;  // Two words of data, a pointer.
+  std::string words = little_endian_word(root) + little_endian_word(0) +
+                      little_endian_word(std::uint64_t{coding} << 40) +
+                      little_endian_word(1 | std::uint64_t{2} << 32 | std::uint64_t{body.size()} << 35);
+  words += body;
+  words.resize((words.size() + 7) / 8 * 8);
+  return make_frame(chunk_type, words);
+}
+
+std::string zstd(std::string_view bytes, bool tells_size = true) {
+  std::string out(ZSTD_compressBound(bytes.size()), '\0');
+  ZSTD_CCtx* const context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, tells_size ? 1 : 0);
+  out.resize(ZSTD_compress2(context, out.data(), out.size(), bytes.data(), bytes.size()));
+  ZSTD_freeCCtx(context);
+  return out;
+}
+
+TEST(Hostile, ACompressedBodyIsOneFrameThatIsWhatItClaims_R_RES_5) {
+  const std::string noise = Random(1).bytes(300);
+  const std::string good = zstd(noise);
+  // The body itself isn't one of a chunk, so what is right is refused only by its parser.
+  const auto error = [&](std::string_view compressed, std::uint8_t coding = 1) {
+    const auto decoded = decode_checked(chunk_frame(compressed, coding));
+    return decoded ? std::string("none") : decoded.error().detail;
+  };
+  EXPECT_EQ(error(good).find("compressed"), std::string::npos) << error(good);
+  for (std::size_t bytes = 0; bytes < good.size(); ++bytes)
+    ASSERT_NE(error(good.substr(0, bytes)).find("compressed"), std::string::npos) << bytes;
+  EXPECT_NE(error(good + "x").find("not one frame"), std::string::npos);
+  EXPECT_NE(error(good + good).find("not one frame"), std::string::npos);
+  EXPECT_NE(error(std::string("\x50\x2a\x4d\x18\x01\0\0\0x", 9) + good).find("not one frame"),
+            std::string::npos);
+  std::string older = good;
+  older[0] = '\x27';  // The magic number of format 0.7, which the library may read, too.
+  EXPECT_NE(error(older).find("not one frame"), std::string::npos);
+  EXPECT_NE(error(zstd(noise, false)).find("no size"), std::string::npos);
+  EXPECT_NE(error(noise, 2).find("coding"), std::string::npos);
+  EXPECT_NE(error(good, 255).find("coding"), std::string::npos);
+  // Two bytes of size behind magic number and descriptor: 256 less than there are, or more.
+  for (const char size : {'\0', '\x20', '\x2d'}) {
+    std::string lying = good;
+    ASSERT_EQ(lying[5], 300 - 256);
+    lying[5] = size;
+    EXPECT_NE(error(lying).find("isn't of its size"), std::string::npos);
+  }
+}
+
+TEST(Hostile, CompressionCannotMultiplyBytes_R_RES_4) {
+  const WireLimits limits;
+  // So little stands for so much: refused before memory is taken, which decode_checked() sees.
+  for (const std::size_t bytes :
+       {std::size_t{100'000}, limits.message_bytes_max, 2 * limits.message_bytes_max})
+    expect_error(chunk_frame(zstd(std::string(bytes, '\0'))), Errc::limit);
+  // A claim of 2^62 bytes.
+  const std::string claim = std::string("\x28\xb5\x2f\xfd\xe0", 5) +
+                            little_endian_word(std::uint64_t{1} << 62) + std::string("\x01\0\0", 3);
+  expect_error(chunk_frame(claim), Errc::limit);
+  // Elements count against the bytes that came: written out, these leaves are in order, and few bytes
+  // compressed.
+  const std::uint64_t leaves = 3'000;
+  std::string body = std::string(2, '\0') + varint(leaves) + varint(0);
+  Random random(2);
+  for (std::uint64_t i = 0; i < 4 * leaves; ++i) body += static_cast<char>(random.one_in(60));
+  ASSERT_LT(zstd(body).size() * 4, leaves);
+  ASSERT_GT(zstd(body).size() * limits.body_bytes_per_byte_max, body.size());
+  expect_error(chunk_frame(zstd(body)), Errc::limit);
+}
+
 TEST(Hostile, ListsBeyondTheirLimitsAreRefused_R_RES_4) {
   const WireLimits limits;
   Encoder encoder;
@@ -324,8 +415,14 @@ TEST(Hostile, OurOwnMessagesAreNeverTakenForAnAttack) {
                             for (std::uint64_t i = 0; i < 20'000; ++i) live.push_back({.dot = {0, i + 1}});
                             return live;
                           }())}}};
-  for (const Message& message : {Message(push), Message(chunk)}) {
+  Chunk repeating{.leaves = chunk.leaves};  // The same, and what is compressed to almost nothing.
+  const std::string same(20'000, 'p');
+  for (int i = 0; i < 20; ++i)
+    repeating.leaves.push_back({box.keep(leaf_key("l", Type::or_set, std::to_string(10 + i))),
+                                box.keep(std::vector<IndexedLiveDot>{{{0, 1}, 0, same}})});
+  for (const Message& message : {Message(push), Message(chunk), Message(repeating)}) {
     Encoder encoder;
+    encoder.compress_chunks();
     Decoder decoder;
     decoder.accept_all();
     const auto decoded = decode_all(decoder, encoder.encode(message));

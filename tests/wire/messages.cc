@@ -106,8 +106,7 @@ Chunk random_chunk(Random& random, MessageBox& box, std::size_t size) {
   chunk.by_digests = random.one_in(3);
   if (chunk.by_digests)
     for (std::size_t i = random.below(5); i > 0; --i)
-      chunk.symbols.push_back((chunk.symbols.empty() ? 0 : chunk.symbols.back()) +
-                              (random.next() >> 20));
+      chunk.symbols.push_back((chunk.symbols.empty() ? 0 : chunk.symbols.back()) + (random.next() >> 20));
   for (const std::string& leaf : random_leaves(random, random.below(size + 1))) {
     std::vector<IndexedLiveDot> live;
     const std::size_t dots = random.one_in(3) ? random.below(4) : 1;
@@ -202,6 +201,7 @@ Cut random_cut(Random& random) {
 
 Hello random_hello(Random& random) {
   Hello hello{.protocol = static_cast<std::uint16_t>(random.below(65536)),
+              .reads = static_cast<std::uint16_t>(random.skewed()),
               .cluster = random.bytes(random.below(30))};
   for (std::uint8_t& byte : hello.node) byte = static_cast<std::uint8_t>(random.next());
   hello.address = random.bytes(random.below(30));
@@ -276,7 +276,7 @@ class Describer {
   std::string take() { return std::move(text_); }
 
   void operator()(const Hello& hello) {
-    add("hello", hello.protocol, hello.cluster, hello.address);
+    add("hello", hello.protocol, hello.reads, hello.cluster, hello.address);
     add(ActorId{hello.node}.view());
   }
   void operator()(const Keyspaces& keyspaces) { list("keyspaces", keyspaces.names); }

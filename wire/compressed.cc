@@ -1,0 +1,72 @@
+#include "wire/compressed.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "crdt/bytes.h"
+
+namespace syncline {
+namespace {
+
+// The fastest of the ordinary levels: docs/performance.md has what others would save.
+constexpr int level = 1;
+// Below this, what is saved is hardly a packet.
+constexpr std::size_t body_bytes_min = 512;
+// Of more than this, so much is tried first, taken from all over the body: keys stand
+// apart from payloads, and what can't be compressed is found out early.
+constexpr std::size_t sample_bytes = 8 * 1024;
+constexpr std::size_t sample_pieces = 8;
+// Magic number and size; before these, nothing is asked of the library.
+constexpr std::string_view magic("\x28\xb5\x2f\xfd", 4);
+
+// So much is at most left of so many bytes, or they go as they are.
+constexpr std::size_t worth_it(std::size_t bytes) { return bytes - bytes / 8; }
+
+std::string sample_of(std::string_view body) {
+  constexpr std::size_t piece = sample_bytes / sample_pieces;
+  std::string sample;
+  sample.reserve(sample_bytes);
+  for (std::size_t i = 0; i < sample_pieces; ++i)
+    sample += body.substr((body.size() - piece) * i / (sample_pieces - 1), piece);
+  return sample;
+}
+
+// In at most `bytes_max`, or nothing.
+std::optional<std::string> compress_into(std::size_t bytes_max, std::string_view body) {
+  std::string out(bytes_max, '\0');
+  const std::size_t bytes = ZSTD_compress(out.data(), out.size(), body.data(), body.size(), level);
+  if (ZSTD_isError(bytes) != 0) return std::nullopt;  // It didn't fit.
+  out.resize(bytes);
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> compress(std::string_view body) {
+  if (body.size() < body_bytes_min) return std::nullopt;
+  // Little repeats within a sample: what saves a sixteenth there is likely to save an eighth of all.
+  constexpr std::size_t of_sample = sample_bytes - sample_bytes / 16;
+  if (body.size() > 2 * sample_bytes && !compress_into(of_sample, sample_of(body))) return std::nullopt;
+  return compress_into(worth_it(body.size()), body);
+}
+
+Result<std::string> decompress(std::string_view compressed, const WireLimits& limits) {
+  // One frame of this format and nothing else: the library would also take older ones, and several.
+  if (!compressed.starts_with(magic) ||
+      ZSTD_findFrameCompressedSize(compressed.data(), compressed.size()) != compressed.size())
+    return failure(Errc::malformed, "compressed: not one frame");
+  const auto claimed = ZSTD_getFrameContentSize(compressed.data(), compressed.size());
+  if (claimed == ZSTD_CONTENTSIZE_UNKNOWN || claimed == ZSTD_CONTENTSIZE_ERROR)
+    return failure(Errc::malformed, "compressed: no size");
+  if (claimed > limits.message_bytes_max || claimed > compressed.size() * limits.body_bytes_per_byte_max)
+    return failure(Errc::limit, "compressed: turns into too much");
+  std::string body(static_cast<std::size_t>(claimed), '\0');
+  const std::size_t bytes = ZSTD_decompress(body.data(), body.size(), compressed.data(), compressed.size());
+  if (ZSTD_isError(bytes) != 0 || bytes != body.size())
+    return failure(Errc::malformed, "compressed: can't be read, or isn't of its size");
+  return body;
+}
+
+}  // namespace syncline
