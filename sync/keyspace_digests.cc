@@ -12,9 +12,7 @@ namespace syncline {
 
 Digest KeyspaceState::hash_value(const LeafHash& leaf, std::string_view value) const {
   Digest sum;
-  for_each_live_in(value, [&](const IndexedLive& live) {
-    sum += hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
-  });
+  for_each_live_in(value, [&](const IndexedLive& live) { sum += hash_of(leaf, live); });
   return sum;
 }
 

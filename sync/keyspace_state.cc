@@ -211,8 +211,7 @@ Result<void> KeyspaceState::scan_all(
   return {};
 }
 
-bool KeyspaceState::for_each_pending(
-    absl::FunctionRef<void(std::string_view, std::string_view)> fn) const {
+bool KeyspaceState::for_each_pending(absl::FunctionRef<void(std::string_view, std::string_view)> fn) const {
   if (in_memory() || unpersisted_emptyings_ > 0) return false;
   for (auto at = table_.begin(); at.valid(); at.next()) fn(at.key(), at.value());
   return true;
@@ -250,14 +249,14 @@ void KeyspaceState::put_leaf(std::string_view leaf, const KnownLeaf& known, std:
   }
 }
 
-std::uint64_t KeyspaceState::count_digest(const LeafHash& leaf, const IndexedLive& live, bool add) {
-  const Digest hash =
-      hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
-  Digest change;
-  add ? change += hash : change -= hash;
+Digest KeyspaceState::hash_of(const LeafHash& leaf, const IndexedLive& live) const {
+  return hash_live(leaf, actors[live.dot.actor], live.dot.counter, live.payload.stamp, live.payload.bytes);
+}
+
+// What a leaf's live dots add up to changed by so much.
+void KeyspaceState::count_digest(const LeafHash& leaf, const Digest& change) {
   digests.state += change;
   count_range(leaf.hash, change);
-  return hash.low;
 }
 
 void KeyspaceState::raise_version(std::uint32_t actor, std::uint64_t counter, bool own) {
@@ -298,19 +297,23 @@ std::uint64_t KeyspaceState::content_hash(const ChangeView& change) const {
 std::uint64_t KeyspaceState::apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known) {
   const LeafHash leaf(row.leaf);
   std::uint64_t payload_hash = 0;
+  Digest change;
   value_.clear();
   for_each_live_in(known.value, [&](const IndexedLive& live) {
     if (removes(row, live.dot)) {
-      count_digest(leaf, live, false);
+      change -= hash_of(leaf, live);
     } else {
       append_live(value_, live);
     }
   });
   if (row.has_payload) {
     const IndexedLive live{dot, {row.stamp, row.payload}};
-    payload_hash = count_digest(leaf, live, true);
+    const Digest hash = hash_of(leaf, live);
+    change += hash;
+    payload_hash = hash.low;
     append_live(value_, live);
   }
+  count_digest(leaf, change);
   put_leaf(row.leaf, known, value_);
   return row_hash(row, payload_hash, actors);
 }
@@ -523,8 +526,9 @@ Result<void> KeyspaceState::merge_leaf(Merging& merging, std::string_view leaf, 
 
 void KeyspaceState::write_merged(std::string_view leaf, const KnownLeaf& known, std::string_view merged) {
   const LeafHash hash(leaf);
-  for_each_live_in(known.value, [&](const IndexedLive& live) { count_digest(hash, live, false); });
-  for_each_live_in(merged, [&](const IndexedLive& live) { count_digest(hash, live, true); });
+  Digest change = hash_value(hash, merged);
+  change -= hash_value(hash, known.value);
+  count_digest(hash, change);
   put_leaf(leaf, known, merged);
 }
 

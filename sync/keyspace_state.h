@@ -260,7 +260,8 @@ class KeyspaceState {
   // What put_leaf() writes from now on is told as one, if anybody watches.
   void begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own);
   void put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value);
-  std::uint64_t count_digest(const LeafHash& leaf, const IndexedLive& live, bool add);
+  Digest hash_of(const LeafHash& leaf, const IndexedLive& live) const;
+  void count_digest(const LeafHash& leaf, const Digest& change);
   std::uint64_t apply_row(const RowView& row, IndexedDot dot, const KnownLeaf& known);
   bool is_due(const ChangeView& change) const;
   Result<std::size_t> take_early(EarlyChanges::iterator& it);

@@ -94,7 +94,7 @@ void KeyspaceState::mend(Merging& merging) {
     const auto it = merging.told.find(leaf);
     const std::string_view theirs = it == merging.told.end() ? std::string_view() : it->second;
     const LeafHash hash(leaf);
-    for_each_live_in(theirs, [&](const IndexedLive& live) { count_digest(hash, live, true); });
+    count_digest(hash, hash_value(hash, theirs));
     put_leaf(leaf, {{}, in_memory() ? table_.find_position(leaf) : LeafTable::Position()}, theirs);
     lost_.mend(leaf, epoch_);
     ++merging.outcome.mended;
