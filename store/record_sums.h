@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crdt/error.h"
 #include "sync/digest.h"
@@ -33,12 +34,16 @@ std::int64_t record_checksum(std::string_view bytes, Numbers... numbers) {
 constexpr std::int64_t no_writer = -1;  // In the checksum of a head.
 
 std::int64_t head_checksum(std::int64_t id, std::int64_t hlc, std::int64_t writer, std::int64_t leaves,
-                           std::string_view name, std::string_view context, std::string_view state);
+                           std::string_view name, std::string_view context, std::string_view state,
+                           std::optional<std::string_view> frontier);
 std::int64_t token_checksum(std::string_view keyspace, std::string_view token, std::int64_t number);
 
 // 16 bytes: two little-endian words, low first.
 std::string to_blob(const Digest& digest);
 std::optional<Digest> to_digest(std::string_view blob);
+// Numbers of actors as varints; nothing for none.
+std::optional<std::string> to_blob(const std::vector<std::uint32_t>& frontier);
+std::optional<std::vector<std::uint32_t>> to_frontier(std::string_view blob);
 
 inline tl::unexpected<Error> damaged(std::string detail) { return failure(Errc::damaged, std::move(detail)); }
 

@@ -73,14 +73,6 @@ void Statement::bind_one(int place, Text value) {
   sqlite3_bind_text64(statement_.get(), place, data, value.view.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
 
-void Statement::bind_one(int place, const std::optional<std::int64_t>& value) {
-  if (value) {
-    bind_one(place, *value);
-  } else {
-    sqlite3_bind_null(statement_.get(), place);
-  }
-}
-
 Result<Connection> Connection::open(const std::string& path, const std::string& vfs) {
   sqlite3* db = nullptr;
   // The replica's lock is the only one that is needed.

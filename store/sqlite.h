@@ -56,7 +56,10 @@ class Statement {
   void bind_one(int place, std::int64_t value) { sqlite3_bind_int64(statement_.get(), place, value); }
   void bind_one(int place, std::string_view value);
   void bind_one(int place, Text value);
-  void bind_one(int place, const std::optional<std::int64_t>& value);
+  template <class Value>
+  void bind_one(int place, const std::optional<Value>& value) {
+    value ? bind_one(place, *value) : static_cast<void>(sqlite3_bind_null(statement_.get(), place));
+  }
 
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };

@@ -54,7 +54,7 @@ Result<void> SqliteStore::load_meta(Head& head) {
 
 Result<void> SqliteStore::load_keyspaces(Head& head) {
   auto rows = connection_.prepare(
-      "SELECT id, name, hlc, writer, leaves, context, state, checksum FROM keyspaces ORDER BY id");
+      "SELECT id, name, hlc, writer, leaves, context, state, checksum, frontier FROM keyspaces ORDER BY id");
   if (!rows) return tl::unexpected(rows.error());
   std::vector<std::pair<std::int64_t, std::int64_t>> unproven;  // Ids, and checksums without a writer.
   const auto read = rows->each([&]() -> Result<void> {
@@ -65,15 +65,18 @@ Result<void> SqliteStore::load_keyspaces(Head& head) {
     keyspace.leaf_count = unsigned_of(rows->integer(4));
     const auto context = to_digest(rows->bytes(5));
     const auto state = to_digest(rows->bytes(6));
-    const auto checksum = head_checksum(id, rows->integer(2), writer, rows->integer(4), keyspace.name,
-                                        rows->bytes(5), rows->bytes(6));
-    if (!context || !state || checksum != rows->integer(7))
+    const auto blob = rows->is_null(8) ? std::nullopt : std::optional(rows->bytes(8));
+    const auto frontier = to_frontier(blob.value_or(std::string_view()));
+    const auto sum_for = [&](std::int64_t written_by) {
+      return head_checksum(id, rows->integer(2), written_by, rows->integer(4), keyspace.name, rows->bytes(5),
+                           rows->bytes(6), blob);
+    };
+    if (!context || !state || !frontier || sum_for(writer) != rows->integer(7))
       return damaged("the head of a keyspace fails its checksum");
     keyspace.digests = {*context, *state};
     if (proven_ && writer != no_writer) keyspace.self = static_cast<std::uint32_t>(writer);
-    if (!proven_ && writer != no_writer)
-      unproven.emplace_back(id, head_checksum(id, rows->integer(2), no_writer, rows->integer(4),
-                                              keyspace.name, rows->bytes(5), rows->bytes(6)));
+    keyspace.frontier = *frontier;
+    if (!proven_ && writer != no_writer) unproven.emplace_back(id, sum_for(no_writer));
     head.hlc = std::max(head.hlc, unsigned_of(rows->integer(2)));
     keyspaces_[keyspace.name].id = id;
     next_keyspace_ = id + 1;

@@ -8,9 +8,14 @@ constexpr int store_application_id = 0x534c7374;
 // Grows with each change of the tables, or of what the engine writes into them.
 //   1  the first
 //   2  quarantine; rows of the log may share their change's stamp (sync/recent_log.h)
-constexpr int store_format = 2;
+//   3  keyspaces.frontier
+constexpr int store_format = 3;
 
 // What brings an older store up to this format.
+constexpr const char* store_schema_since_2 = R"sql(
+ALTER TABLE keyspaces ADD COLUMN
+  frontier BLOB;             -- actors (varints) whose last change no other follows; NULL: any may be
+)sql";
 constexpr const char* store_schema_since_1 = R"sql(
 CREATE TABLE quarantine (  -- leaves that fail their checksum, until they are written anew
   keyspace INTEGER NOT NULL,

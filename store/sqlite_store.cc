@@ -24,13 +24,14 @@ Error busy(const SqliteStoreOptions& options) {
 
 Result<void> make_tables(Connection& connection) {
   return connection.execute(
-      fmt::format("BEGIN IMMEDIATE; {} {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
-                  store_schema, store_schema_since_1, store_application_id, store_format));
+      fmt::format("BEGIN IMMEDIATE; {} {} {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
+                  store_schema, store_schema_since_1, store_schema_since_2, store_application_id, store_format));
 }
 
-Result<void> migrate(Connection& connection) {
-  auto done = connection.execute(
-      fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version={}; COMMIT", store_schema_since_1, store_format));
+Result<void> migrate(Connection& connection, std::int64_t format) {
+  auto done = connection.execute(fmt::format("BEGIN IMMEDIATE; {} {} PRAGMA user_version={}; COMMIT",
+                                             format < 2 ? store_schema_since_1 : "", store_schema_since_2,
+                                             store_format));
   if (!done && sqlite3_get_autocommit(connection.get()) == 0)
     static_cast<void>(connection.execute("ROLLBACK"));
   return done;
@@ -48,7 +49,7 @@ Result<void> check_format(Connection& connection, const std::string& path) {
   if (*format > store_format)
     return failure(Errc::unsupported,
                    fmt::format("{} has format {}; this version reads up to {}", path, *format, store_format));
-  return *format == store_format ? Result<void>() : migrate(connection);
+  return *format == store_format ? Result<void>() : migrate(connection, *format);
 }
 
 Result<void> set_up(Connection& connection, const SqliteStoreOptions& options) {
@@ -117,10 +118,10 @@ Result<void> SqliteStore::prepare() {
       {&erase_leaf_, "DELETE FROM leaves WHERE keyspace = ? AND leaf = ?"},
       {&find_leaf_, "SELECT value, checksum FROM leaves WHERE keyspace = ? AND leaf = ?"},
       {&put_keyspace_,
-       "INSERT INTO keyspaces (hlc, writer, leaves, context, state, checksum, id, name)"
-       " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+       "INSERT INTO keyspaces (hlc, writer, leaves, context, state, frontier, checksum, id, name)"
+       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&update_keyspace_,
-       "UPDATE keyspaces SET hlc = ?, writer = ?, leaves = ?, context = ?, state = ?, checksum = ?"
+       "UPDATE keyspaces SET hlc = ?, writer = ?, leaves = ?, context = ?, state = ?, frontier = ?, checksum = ?"
        " WHERE id = ?"},
       {&put_actor_, "INSERT OR REPLACE INTO actors VALUES (?, ?, ?, ?, ?)"},
       {&put_quarantined_, "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)"},

@@ -70,18 +70,21 @@ Result<void> SqliteStore::write_head(std::int64_t id, bool fresh, const Keyspace
                                      std::uint64_t hlc) {
   const std::string context = to_blob(part.digests.context);
   const std::string state = to_blob(part.digests.state);
+  const std::optional<std::string> frontier_blob = to_blob(part.frontier);
+  const auto frontier = frontier_blob ? std::optional<std::string_view>(*frontier_blob) : std::nullopt;
   const std::optional<std::int64_t> writer =
       part.self ? std::optional<std::int64_t>(*part.self) : std::nullopt;
   const std::int64_t stamp = signed_of(hlc);
   const std::int64_t leaves = signed_of(part.leaf_count);
   const std::int64_t checksum =
-      head_checksum(id, stamp, writer.value_or(no_writer), leaves, part.name, context, state);
+      head_checksum(id, stamp, writer.value_or(no_writer), leaves, part.name, context, state, frontier);
   const std::string_view context_view = context;
   const std::string_view state_view = state;
   if (fresh)
-    return put_keyspace_.bind(stamp, writer, leaves, context_view, state_view, checksum, id, Text{part.name})
+    return put_keyspace_
+        .bind(stamp, writer, leaves, context_view, state_view, frontier, checksum, id, Text{part.name})
         .run();
-  return update_keyspace_.bind(stamp, writer, leaves, context_view, state_view, checksum, id).run();
+  return update_keyspace_.bind(stamp, writer, leaves, context_view, state_view, frontier, checksum, id).run();
 }
 
 Result<void> SqliteStore::write_leaves(std::int64_t id, const KeyspaceRecord& part) {

@@ -34,7 +34,6 @@ bool is_keyspace_name(std::string_view name) { return !name.empty() && name.size
 
 Version to_version(const KeyspaceState& keyspace, const Counters& counters) {
   std::vector<Version::Entry> entries;
-  entries.reserve(counters.size());
   for (const std::uint32_t actor : keyspace.actors.in_order())
     if (counters[actor] != 0) entries.emplace_back(keyspace.actors[actor], counters[actor]);
   return Version::of(std::move(entries));
@@ -189,9 +188,10 @@ Result<bool> Engine::Impl::merge_pass(KeyspaceState& keyspace, const StagedPass&
   return true;
 }
 
-Result<void> Engine::Impl::close_joining(KeyspaceState& keyspace, const DigestPair& digests) {
+Result<void> Engine::Impl::close_joining(KeyspaceState& keyspace, const DigestPair& digests,
+                                         const std::vector<std::uint32_t>& frontier) {
   const CountWaiting counts(metrics, keyspace);
-  if (const auto closed = keyspace.close_joining(digests); !closed) return closed;
+  if (const auto closed = keyspace.close_joining(digests, frontier); !closed) return closed;
   ++metrics.passes_merged;
   notice(Notice::Kind::joined, keyspace, fmt::format("{} leaves", keyspace.leaf_count()));
   return drain(keyspace);
@@ -487,7 +487,7 @@ Result<std::vector<std::string>> Engine::touched_since(const KeyspaceState& keys
                                                        const Version& since) const {
   if (auto joined = check_joined(keyspace); !joined) return tl::unexpected(joined.error());
   std::vector<std::string> leaves;
-  for (std::uint32_t actor = 0; actor < keyspace.version.size(); ++actor) {
+  for (std::uint32_t actor = 0; actor < keyspace.actors.size(); ++actor) {
     const std::uint64_t from = since.counter(keyspace.actors[actor]);
     if (!keyspace.log.covers(actor, from + 1, keyspace.version[actor]))
       return failure(Errc::version_too_old, "the log doesn't reach back so far: iterate anew");

@@ -38,7 +38,8 @@ struct Engine::Impl {
   // nothing was merged.
   Result<bool> merge_pass(KeyspaceState& keyspace, const StagedPass& pass, Time now);
   // The same of one that was staged in place.
-  Result<void> close_joining(KeyspaceState& keyspace, const DigestPair& digests);
+  Result<void> close_joining(KeyspaceState& keyspace, const DigestPair& digests,
+                             const std::vector<std::uint32_t>& frontier);
   Result<void> drain(KeyspaceState& keyspace);
   Result<void> remove_again(KeyspaceState& keyspace, std::vector<std::pair<std::string, IndexedDot>> dots,
                             Time now);

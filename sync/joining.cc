@@ -143,7 +143,8 @@ Result<void> KeyspaceState::join(const StagedChunk& chunk, const std::array<std:
   return {};
 }
 
-Result<void> KeyspaceState::close_joining(const DigestPair& told) {
+Result<void> KeyspaceState::close_joining(const DigestPair& told,
+                                          const std::vector<std::uint32_t>& their_frontier) {
   Digest context;
   for (const IndexedDot& entry : joining_->version.since({}))
     context += hash_entry(actors[entry.actor], entry.counter);
@@ -152,7 +153,7 @@ Result<void> KeyspaceState::close_joining(const DigestPair& told) {
     return failure(Errc::malformed, "a pass staged in place that doesn't add up to its digests");
   }
   const std::unique_ptr<Joining> joined = std::move(joining_);
-  for (const IndexedDot& entry : joined->version.since({})) raise_version(entry.actor, entry.counter, false);
+  take_version(joined->version, their_frontier);
   stage_for_record({}, true);
   dirty_ = true;
   if (in_memory()) remember_pair();

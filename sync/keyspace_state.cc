@@ -73,12 +73,12 @@ Result<void> KeyspaceState::restore(KeyspaceHead& head) {
 Result<void> KeyspaceState::restore_version(const KeyspaceHead& head) {
   for (const ActorId& id : head.actors) actors.intern(id);
   if (actors.size() != head.actors.size()) return failure(Errc::damaged, "an actor is stored twice");
-  is_taken_.resize(actors.size());
   for (const IndexedDot& entry : head.version) {
-    if (entry.actor >= actors.size() || is_taken_[entry.actor] || !is_counter(entry.counter))
+    if (entry.actor >= actors.size() || version[entry.actor] != 0 || !is_counter(entry.counter))
       return failure(Errc::damaged, "a version that can't be");
-    raise_version(entry.actor, entry.counter, false);
+    raise_version(entry.actor, entry.counter);
   }
+  if (const auto restored = restore_frontier(head.frontier); !restored) return restored;
   if (digests.context != head.digests.context)
     return failure(Errc::damaged, "a version that isn't its digest's");
   digests = head.digests;
@@ -91,9 +91,15 @@ Result<void> KeyspaceState::restore_self(std::optional<std::uint32_t> stored) {
   if (!stored) return {};
   if (*stored >= actors.size()) return failure(Errc::damaged, "a store that writes under no actor");
   self = *stored;
-  std::erase(taken_, self);  // No change depends on its own actor.
-  is_taken_.resize(actors.size());
-  is_taken_[self] = false;
+  return {};
+}
+
+Result<void> KeyspaceState::restore_frontier(const std::vector<std::uint32_t>& stored) {
+  frontier_ = {stored.begin(), stored.end()};
+  for (const std::uint32_t actor : stored)
+    if (version[actor] == 0) return failure(Errc::damaged, "a frontier beyond its version");
+  if (stored.empty())
+    for (const IndexedDot& entry : version.since({})) frontier_.insert(entry.actor);
   return {};
 }
 
@@ -259,27 +265,64 @@ void KeyspaceState::count_digest(const LeafHash& leaf, const Digest& change) {
   count_range(leaf.hash, change);
 }
 
-void KeyspaceState::raise_version(std::uint32_t actor, std::uint64_t counter, bool own) {
+void KeyspaceState::raise_version(std::uint32_t actor, std::uint64_t counter) {
   const std::uint64_t old = version[actor];
   if (counter <= old) return;
   if (old != 0) digests.context -= hash_entry(actors[actor], old);
   digests.context += hash_entry(actors[actor], counter);
   version.raise(actor, counter);
+  if (actor >= raised_.size()) raised_.resize(actor + std::size_t{1});
+  raised_[actor] = ++raises_;
   dirty_ = true;
-  if (own) return;
-  if (actor >= is_taken_.size()) is_taken_.resize(actor + std::size_t{1});
-  if (!is_taken_[actor]) taken_.push_back(actor);
-  is_taken_[actor] = true;
+}
+
+// The change is the last of its actor: what it follows is no longer the end of anything.
+void KeyspaceState::follow(const ChangeView& change, bool own) {
+  if (own) frontier_.clear();
+  for (const IndexedDot& dot : change.dependencies)
+    if (version[dot.actor] <= dot.counter) frontier_.erase(dot.actor);
+  frontier_.insert(change.actor);
+}
+
+// Of two histories, what ends in one of them and isn't followed in the other.
+void KeyspaceState::take_version(const Counters& theirs, const std::vector<std::uint32_t>& their_frontier) {
+  const Counters before = version;
+  for (const IndexedDot& entry : theirs.since(before)) {
+    raise_version(entry.actor, entry.counter);
+    if (their_frontier.empty()) frontier_.insert(entry.actor);
+  }
+  if (their_frontier.empty()) return;
+  const auto ends = [&](std::uint32_t actor) {
+    return std::find(their_frontier.begin(), their_frontier.end(), actor) != their_frontier.end();
+  };
+  absl::erase_if(frontier_, [&](std::uint32_t actor) {
+    return theirs[actor] > before[actor] || (theirs[actor] == before[actor] && !ends(actor));
+  });
+  for (const std::uint32_t actor : their_frontier)
+    if (theirs[actor] > before[actor]) frontier_.insert(actor);
 }
 
 // ---- changes ----
 
 std::vector<IndexedDot> KeyspaceState::dependencies() const {
   std::vector<IndexedDot> dots;
-  dots.reserve(taken_.size());
-  for (const std::uint32_t actor : taken_) dots.push_back({actor, version[actor]});
+  dots.reserve(frontier_.size());
+  for (const std::uint32_t actor : frontier_)
+    if (actor != self) dots.push_back({actor, version[actor]});
   std::sort(dots.begin(), dots.end());
   return dots;
+}
+
+std::vector<std::uint32_t> KeyspaceState::frontier() const {
+  constexpr std::size_t told_max = 1'024;
+  if (frontier_.size() > told_max) return {};
+  std::vector<std::uint32_t> ascending(frontier_.begin(), frontier_.end());
+  std::sort(ascending.begin(), ascending.end());
+  return ascending;
+}
+
+std::vector<std::uint32_t> KeyspaceState::persisted_frontier() const {
+  return in_memory() ? frontier() : persisted_.frontier;
 }
 
 std::uint64_t KeyspaceState::content_hash(const ChangeView& change) const {
@@ -344,11 +387,8 @@ Result<void> KeyspaceState::apply(const ChangeView& change, bool own,
     hash = fold(hash, apply_row(row, {change.actor, change.first + i}, leaf));
   }
   log.append(make_log_entry(change, hash, own));
-  raise_version(change.actor, change.first + change.rows.size() - 1, own);
-  if (own) {
-    for (const std::uint32_t actor : taken_) is_taken_[actor] = false;
-    taken_.clear();
-  }
+  raise_version(change.actor, change.first + change.rows.size() - 1);
+  follow(change, own);
   if (in_memory()) {
     remember_pair();
     touched_durable_ = touched_.size();
@@ -439,10 +479,10 @@ Result<std::size_t> KeyspaceState::take_early(EarlyChanges::iterator& it) {
 // ---- passes ----
 
 bool KeyspaceState::names_all_since(const Counters& base) const {
-  const Counters& mine = persisted_version();
-  for (std::uint32_t actor = 0; actor < mine.size(); ++actor)
-    if (!log.covers(actor, base[actor] + 1, mine[actor])) return false;
-  return true;
+  const auto missing = persisted_version().since(base);
+  return std::all_of(missing.begin(), missing.end(), [&](const IndexedDot& last) {
+    return log.covers(last.actor, base[last.actor] + 1, last.counter);
+  });
 }
 
 // Whether some change in our log removed the dot: only that undoes what a repair keeps.
@@ -563,9 +603,14 @@ Result<void> KeyspaceState::merge_absent(Merging& merging) {
 }
 
 Result<void> KeyspaceState::check_digests(const StagedPass& pass) const {
-  Digest context;
-  for (const IndexedDot& entry : pass.version().since({}))
-    context += hash_entry(actors[entry.actor], entry.counter);
+  Digest context = digests.context;  // Ours, but for what differs.
+  for (const auto& [from, to] : {std::pair(&version, &pass.version()), std::pair(&pass.version(), &version)}) {
+    for (const auto& [actor, counter] : to->since(*from)) {
+      const Digest greater = hash_entry(actors[actor], counter);
+      const Digest less = (*from)[actor] > 0 ? hash_entry(actors[actor], (*from)[actor]) : Digest{};
+      to == &version ? (context -= greater) += less : (context += greater) -= less;
+    }
+  }
   if (context != pass.digests.context)
     return failure(Errc::malformed, "a pass whose version isn't its digest's");
   if (!pass.full) return {};
@@ -610,8 +655,7 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
   mend(merging);
   if (restores) note_restored(state_before, pass.version().includes(before));
   log_pass(pass, before);
-  for (const IndexedDot& entry : pass.version().since(before))
-    raise_version(entry.actor, entry.counter, false);
+  take_version(pass.version(), pass.frontier);
   if (pass.repair && merging.changed) ++repairs;
   dirty_ = true;
   if (in_memory()) {
@@ -645,8 +689,20 @@ void KeyspaceState::log_pass(const StagedPass& pass, const Counters& before) {
 // ---- persistence ----
 
 KeyspaceState::Snapshot KeyspaceState::snapshot() const {
-  return {version,       digests,     log.end(),
-          actors.size(), leaf_count_, joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
+  return {version,    digests,     log.end(), actors.size(),
+          frontier(), leaf_count_, joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
+}
+
+std::vector<std::uint32_t> KeyspaceState::latest_actors(std::size_t count) const {
+  std::vector<std::uint32_t> actors_of;
+  for (const IndexedDot& entry : persisted_version().since({})) actors_of.push_back(entry.actor);
+  if (actors_of.size() <= count) return actors_of;
+  const auto end = actors_of.begin() + static_cast<std::ptrdiff_t>(count);
+  std::nth_element(actors_of.begin(), end, actors_of.end(),
+                   [this](std::uint32_t a, std::uint32_t b) { return raised_[a] > raised_[b]; });
+  actors_of.erase(end, actors_of.end());
+  std::sort(actors_of.begin(), actors_of.end());
+  return actors_of;
 }
 
 void KeyspaceState::remember_pair() { pairs_[pair_count_++ % pairs_.size()] = persisted_digests(); }
@@ -718,6 +774,7 @@ std::optional<KeyspaceRecord> KeyspaceState::take_record(std::uint64_t sequence)
   record.version = version.since(recorded_.version);
   record.digests = joining_ != nullptr ? DigestPair{} : digests;
   if (self != ActorTable::none) record.self = self;
+  record.frontier = frontier();
   record.leaf_count = leaf_count_;
   for (std::uint64_t number = std::max(log.begin(), recorded_.log_end); number < log.end(); ++number)
     record.log.push_back(log[number].to_record());
@@ -784,12 +841,7 @@ void KeyspaceState::undo() {
   stability.clear();
   staged_cleared_ = true;
   dirty_ = true;
-  taken_.clear();
-  is_taken_.assign(actors.size(), false);
-  for (const IndexedDot& entry : version.since({})) {
-    taken_.push_back(entry.actor);
-    is_taken_[entry.actor] = true;
-  }
+  static_cast<void>(restore_frontier(persisted_.frontier));
 }
 
 }  // namespace syncline

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "crdt/error.h"
 #include "sync/changed.h"
@@ -92,8 +93,11 @@ class KeyspaceState {
   // waited for it, keeps it until its turn comes, or tells it is known.
   // `malformed` if it can't be a change of a correct peer.
   Result<Applied> take(const ChangeView& change);
-  // The dots of others taken in since the previous own change, by actor.
+  // What a change made now follows, but for its own actor's dots: the last dots of the frontier.
   std::vector<IndexedDot> dependencies() const;
+  // Ascending, of what is on disk: the actors whose last change no other change there follows. Nothing
+  // if they are too many to be told.
+  std::vector<std::uint32_t> persisted_frontier() const;
   std::uint64_t content_hash(const ChangeView& change) const;
   // Applies early changes whose turn has come. Returns how many.
   Result<std::size_t> drain_early();
@@ -155,7 +159,7 @@ class KeyspaceState {
                     std::chrono::milliseconds now);
   // Ends it, the version grows to the sender's. If that doesn't add up to the
   // digests (`malformed`), all is dropped and the keyspace is empty.
-  Result<void> close_joining(const DigestPair& told);
+  Result<void> close_joining(const DigestPair& told, const std::vector<std::uint32_t>& their_frontier);
 
   // ---- persistence ----
   bool in_memory() const { return source_ == nullptr; }
@@ -187,6 +191,9 @@ class KeyspaceState {
     static constexpr DigestPair of_nothing{};
     return !is_whole() ? of_nothing : in_memory() ? digests : persisted_.digests;
   }
+  // The actors of what is on disk whose counters grew last, at most so many, in the order of their
+  // indices. After opening a store those whose first dots came last. O(actors).
+  std::vector<std::uint32_t> latest_actors(std::size_t count) const;
   std::uint64_t persisted_log_end() const { return in_memory() ? log.end() : persisted_.log_end; }
   // The pair that this replica had persisted at that context digest, of the last 64.
   std::optional<DigestPair> persisted_pair_at(const Digest& context) const;
@@ -228,6 +235,7 @@ class KeyspaceState {
     DigestPair digests;
     std::uint64_t log_end = 0;
     std::uint32_t actor_count = 0;
+    std::vector<std::uint32_t> frontier;
     std::size_t leaf_count = 0;
     std::shared_ptr<const Joining> joining;
   };
@@ -256,7 +264,11 @@ class KeyspaceState {
   bool may_have_joined(std::string_view leaf) const;
   Result<void> restore_joining(const KeyspaceHead& head);
   Result<std::optional<std::string_view>> find_any(std::string_view leaf) const;
-  void raise_version(std::uint32_t actor, std::uint64_t counter, bool own);
+  void raise_version(std::uint32_t actor, std::uint64_t counter);
+  std::vector<std::uint32_t> frontier() const;
+  Result<void> restore_frontier(const std::vector<std::uint32_t>& stored);
+  void follow(const ChangeView& change, bool own);
+  void take_version(const Counters& theirs, const std::vector<std::uint32_t>& their_frontier);
   // What put_leaf() writes from now on is told as one, if anybody watches.
   void begin_touched(std::optional<ActorId> origin, std::uint64_t hlc, bool own);
   void put_leaf(std::string_view leaf, const KnownLeaf& known, std::string_view value);
@@ -303,8 +315,10 @@ class KeyspaceState {
 
   std::unique_ptr<Joining> joining_;
 
-  std::vector<std::uint32_t> taken_;  // Actors others advanced since the previous own change.
-  std::vector<bool> is_taken_;
+  std::vector<std::uint64_t> raised_;  // By actor: at which of all raises its counter grew last.
+  std::uint64_t raises_ = 0;
+  // What is known to be followed by another change isn't in it; what isn't known of is.
+  absl::flat_hash_set<std::uint32_t> frontier_;
   EarlyChanges early_;
   std::size_t early_bytes_ = 0;
 

@@ -104,12 +104,12 @@ Result<void> OutboundPass::name_by_sketch(Chunk& chunk) {
 
 Result<OutboundPass::Names> OutboundPass::names_between(const Counters& base, const Counters& end) const {
   Names names;
-  for (std::uint32_t actor = 0; actor < end.size(); ++actor) {
-    if (!keyspace_->log.covers(actor, base[actor] + 1, end[actor]))
+  for (const auto& [actor, last] : end.since(base)) {
+    if (!keyspace_->log.covers(actor, base[actor] + 1, last))
       return failure(Errc::version_too_old, "the log doesn't name all leaves");
-    keyspace_->log.for_each_name(actor, base[actor] + 1, end[actor],
-                                 [&](std::uint64_t counter, std::string_view leaf) {
-                                   names.emplace_back(leaf, IndexedDot{actor, counter});
+    keyspace_->log.for_each_name(actor, base[actor] + 1, last,
+                                 [&, of = actor](std::uint64_t counter, std::string_view leaf) {
+                                   names.emplace_back(leaf, IndexedDot{of, counter});
                                  });
   }
   std::sort(names.begin(), names.end());
@@ -193,6 +193,7 @@ Result<void> OutboundPass::try_to_close(Chunk& chunk, std::size_t bytes) {
   chunk.dead.insert(chunk.dead.end(), rest.dead.begin(), rest.dead.end());
   chunk.closing = true;
   chunk.digests = keyspace_->persisted_digests();
+  chunk.frontier = keyspace_->persisted_frontier();
   closed_ = true;
   return {};
 }

@@ -26,7 +26,8 @@ class OutboundPass {
     Counters version;
     bool new_round = false;
     bool closing = false;
-    DigestPair digests;                                       // With closing.
+    DigestPair digests;                                       // With closing...
+    std::vector<std::uint32_t> frontier;                      // ...as this.
     std::vector<std::pair<std::string, std::string>> leaves;  // In leaf order; an empty value says "absent".
     std::vector<std::pair<IndexedDot, std::string>> dead;     // In dot order.
     std::vector<std::uint64_t> symbols;                       // See Chunk::symbols.

@@ -208,10 +208,12 @@ struct ChangeReader::Extent {
   std::vector<std::size_t> removed;  // Begin for each row, and the end.
 };
 
-void ChangeReader::collect(const LogEntry& entry, ChangeView& change, std::vector<Extent>& extents) {
+void ChangeReader::collect(const LogEntry& entry, ChangeView& change, std::vector<Extent>& extents,
+                           absl::FunctionRef<std::uint32_t(std::uint32_t)> named) {
   SYNCLINE_ASSERT(entry.whole);
   TrustedReader in(entry.bytes);
-  change.actor = entry.actor;
+  const std::size_t dots_before = dots_.size();
+  change.actor = named(entry.actor);
   change.first = entry.first;
   change.hlc = in.varint();
   Extent extent;
@@ -227,11 +229,13 @@ void ChangeReader::collect(const LogEntry& entry, ChangeView& change, std::vecto
     rows_.push_back(take_row(in, change.hlc, &dots_));
   }
   extent.removed.push_back(dots_.size());
+  for (std::size_t i = dots_before; i < dots_.size(); ++i) dots_[i].actor = named(dots_[i].actor);
   extent.row_count = rows_.size() - extent.rows;
   extents.push_back(std::move(extent));
 }
 
-std::vector<ChangeView> ChangeReader::read(const std::vector<const LogEntry*>& entries) {
+std::vector<ChangeView> ChangeReader::read(const std::vector<const LogEntry*>& entries,
+                                           absl::FunctionRef<std::uint32_t(std::uint32_t)> named) {
   dots_.clear();
   rows_.clear();
   std::vector<ChangeView> changes(entries.size());
@@ -240,7 +244,7 @@ std::vector<ChangeView> ChangeReader::read(const std::vector<const LogEntry*>& e
   std::size_t row_count = 0;
   for (const LogEntry* entry : entries) row_count += entry->count;
   rows_.reserve(row_count);
-  for (std::size_t i = 0; i < entries.size(); ++i) collect(*entries[i], changes[i], extents);
+  for (std::size_t i = 0; i < entries.size(); ++i) collect(*entries[i], changes[i], extents, named);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Extent& extent = extents[i];
     changes[i].dependencies = {dots_.data() + extent.dependencies,
@@ -255,12 +259,21 @@ std::vector<ChangeView> ChangeReader::read(const std::vector<const LogEntry*>& e
 }
 
 ChangeView ChangeReader::read(const LogEntry& entry) {
-  return read(std::vector<const LogEntry*>{&entry}).front();
+  return read({&entry}, [](std::uint32_t actor) { return actor; }).front();
+}
+
+RecentLog::PerActor& RecentLog::of(std::uint32_t actor) {
+  if (actor >= actors_.size()) actors_.resize(actor + std::size_t{1});
+  if (actors_[actor] == nullptr) actors_[actor] = std::make_unique<PerActor>();
+  return *actors_[actor];
+}
+
+const RecentLog::PerActor* RecentLog::find_of(std::uint32_t actor) const {
+  return actor < actors_.size() ? actors_[actor].get() : nullptr;
 }
 
 void RecentLog::append(LogEntry entry) {
-  if (entry.actor >= actors_.size()) actors_.resize(entry.actor + std::size_t{1});
-  PerActor& actor = actors_[entry.actor];
+  PerActor& actor = of(entry.actor);
   SYNCLINE_ASSERT(actor.numbers.empty() || (*this)[actor.numbers.back()].last() < entry.first);
   actor.numbers.push_back(end());
   actor.logged.insert(entry.first, entry.last());
@@ -283,9 +296,7 @@ bool RecentLog::is_older(const std::vector<LogEntry>& entries) const {
     last[entry.actor] = entry.last();
   }
   for (std::size_t actor = 0; actor < actors_.size(); ++actor)
-    if (const auto& numbers = actors_[actor].numbers;
-        !numbers.empty() && (*this)[numbers.front()].first <= last[actor])
-      return false;
+    if (actors_[actor] != nullptr && (*this)[actors_[actor]->numbers.front()].first <= last[actor]) return false;
   return true;
 }
 
@@ -293,24 +304,25 @@ void RecentLog::prepend(std::vector<LogEntry> entries) {
   SYNCLINE_ASSERT(expects_older_ && entries.size() <= base_);
   expects_older_ = false;
   for (const LogEntry& entry : entries) {
-    if (entry.actor >= actors_.size()) actors_.resize(entry.actor + std::size_t{1});
-    actors_[entry.actor].logged.insert(entry.first, entry.last());
+    of(entry.actor).logged.insert(entry.first, entry.last());
     memory_bytes_ += memory_of(entry);
   }
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    actors_[entry->actor].numbers.push_front(--base_);
+    of(entry->actor).numbers.push_front(--base_);
     entries_.push_front(std::move(*entry));
   }
 }
 
 bool RecentLog::covers(std::uint32_t actor, std::uint64_t first, std::uint64_t last) const {
   if (first > last) return true;
-  return actor < actors_.size() && actors_[actor].logged.contains(first, last);
+  const PerActor* const held = find_of(actor);
+  return held != nullptr && held->logged.contains(first, last);
 }
 
 const LogEntry* RecentLog::find(std::uint32_t actor, std::uint64_t counter) const {
-  if (actor >= actors_.size()) return nullptr;
-  const auto& numbers = actors_[actor].numbers;
+  const PerActor* const held = find_of(actor);
+  if (held == nullptr) return nullptr;
+  const auto& numbers = held->numbers;
   const auto it = std::lower_bound(
       numbers.begin(), numbers.end(), counter,
       [this](std::uint64_t number, std::uint64_t wanted) { return (*this)[number].last() < wanted; });
@@ -320,8 +332,9 @@ const LogEntry* RecentLog::find(std::uint32_t actor, std::uint64_t counter) cons
 
 void RecentLog::for_each_name(std::uint32_t actor, std::uint64_t first, std::uint64_t last,
                               absl::FunctionRef<void(std::uint64_t, std::string_view)> fn) const {
-  if (actor >= actors_.size() || first > last) return;
-  const auto& numbers = actors_[actor].numbers;
+  const PerActor* const held = find_of(actor);
+  if (held == nullptr || first > last) return;
+  const auto& numbers = held->numbers;
   auto it = std::lower_bound(
       numbers.begin(), numbers.end(), first,
       [this](std::uint64_t number, std::uint64_t wanted) { return (*this)[number].last() < wanted; });
@@ -337,13 +350,19 @@ void RecentLog::for_each_name(std::uint32_t actor, std::uint64_t first, std::uin
   }
 }
 
+// Takes the oldest or the newest entry off what is held of its actor.
+void RecentLog::drop(const LogEntry& entry, bool oldest) {
+  PerActor& actor = of(entry.actor);
+  oldest ? actor.numbers.pop_front() : actor.numbers.pop_back();
+  actor.logged.erase(entry.first, entry.last());
+  if (actor.numbers.empty()) actors_[entry.actor].reset();
+  memory_bytes_ -= memory_of(entry);
+}
+
 std::pair<std::uint32_t, std::uint64_t> RecentLog::pop_front() {
   const LogEntry& entry = entries_.front();
   const std::pair<std::uint32_t, std::uint64_t> name{entry.actor, entry.first};
-  PerActor& actor = actors_[entry.actor];
-  actor.numbers.pop_front();
-  actor.logged.erase(entry.first, entry.last());
-  memory_bytes_ -= memory_of(entry);
+  drop(entry, true);
   entries_.pop_front();
   ++base_;
   return name;
@@ -351,11 +370,7 @@ std::pair<std::uint32_t, std::uint64_t> RecentLog::pop_front() {
 
 void RecentLog::truncate(std::uint64_t new_end) {
   while (end() > new_end && !entries_.empty()) {
-    const LogEntry& entry = entries_.back();
-    PerActor& actor = actors_[entry.actor];
-    actor.numbers.pop_back();
-    actor.logged.erase(entry.first, entry.last());
-    memory_bytes_ -= memory_of(entry);
+    drop(entries_.back(), false);
     entries_.pop_back();
   }
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,12 +46,14 @@ LogEntry make_log_entry(const ChangeView& change, std::uint64_t hash, bool own);
 class ChangeReader {
  public:
   ChangeView read(const LogEntry& entry);
-  // Reads several at once, for one push.
-  std::vector<ChangeView> read(const std::vector<const LogEntry*>& entries);
+  // Reads several at once, for one push, whose actors are those that `named` gives for the keyspace's own.
+  std::vector<ChangeView> read(const std::vector<const LogEntry*>& entries,
+                               absl::FunctionRef<std::uint32_t(std::uint32_t)> named);
 
  private:
   struct Extent;
-  void collect(const LogEntry& entry, ChangeView& change, std::vector<Extent>& extents);
+  void collect(const LogEntry& entry, ChangeView& change, std::vector<Extent>& extents,
+               absl::FunctionRef<std::uint32_t(std::uint32_t)> named);
   std::vector<IndexedDot> dots_;
   std::vector<RowView> rows_;
 };
@@ -99,8 +102,13 @@ class RecentLog {
     IntervalSet logged;
   };
 
+  PerActor& of(std::uint32_t actor);
+  // Nothing if it has no entries.
+  const PerActor* find_of(std::uint32_t actor) const;
+  void drop(const LogEntry& entry, bool oldest);
+
   std::deque<LogEntry> entries_;
-  std::vector<PerActor> actors_;
+  std::vector<std::unique_ptr<PerActor>> actors_;  // Null where nothing is held: most are long gone.
   std::uint64_t base_ = 0;
   bool expects_older_ = false;
   std::size_t memory_bytes_ = 0;

@@ -33,6 +33,7 @@ void apply(const Record& record, Head& head) {
     stored.actors.insert(stored.actors.end(), keyspace.actors.begin(), keyspace.actors.end());
     for (const IndexedDot& entry : keyspace.version) raise(stored.version, entry);
     stored.digests = keyspace.digests;
+    stored.frontier = keyspace.frontier;
     stored.leaf_count = keyspace.leaf_count;
     for (const auto& cut : keyspace.log_cut)
       std::erase_if(stored.log, [&](const LogRecord& entry) {

@@ -34,6 +34,7 @@ struct KeyspaceRecord {
   std::vector<IndexedDot> version;  // Entries that changed.
   DigestPair digests;
   std::optional<std::uint32_t> self;                             // The actor written under, if there is one.
+  std::vector<std::uint32_t> frontier;                           // Of the version; see KeyspaceHead.
   std::uint64_t leaf_count = 0;                                  // Live leaves.
   std::vector<LogRecord> log;                                    // Appended.
   std::vector<std::pair<std::uint32_t, std::uint64_t>> log_cut;  // (actor, first) of entries to forget.
@@ -70,6 +71,8 @@ struct KeyspaceHead {
   // The actor written under, told only if the store can prove that nothing else
   // continued what it holds (I5).
   std::optional<std::uint32_t> self;
+  // Ascending: the actors whose last change no other change that is here follows. Nothing: any may be.
+  std::vector<std::uint32_t> frontier;
   std::uint64_t leaf_count = 0;
   std::vector<LogRecord> log;  // In the order in which they were appended.
   // The log comes by Engine::restore_logs(), with at most so many entries; then `log` is empty.

@@ -11,19 +11,12 @@ namespace {
 
 constexpr std::size_t events_max = 4'096;
 
-// What a version takes in a message.
-std::size_t encoded_bytes(const Counters& version) {
+// What entries take in a message.
+std::size_t encoded_bytes(const std::vector<IndexedDot>& entries) {
   std::size_t bytes = 0;
-  for (std::uint32_t actor = 0; actor < version.size(); ++actor)
-    if (version[actor] != 0) bytes += column::varint_bytes(actor) + column::varint_bytes(version[actor]);
+  for (const IndexedDot& entry : entries)
+    bytes += column::varint_bytes(entry.actor) + column::varint_bytes(entry.counter);
   return bytes;
-}
-
-// Converts a stored leaf into the form in which it travels.
-void append_dots(std::string_view value, std::vector<IndexedLiveDot>& dots) {
-  for_each_live_in(value, [&](const IndexedLive& live) {
-    dots.push_back({live.dot, live.payload.stamp, live.payload.bytes});
-  });
 }
 
 }  // namespace
@@ -87,14 +80,6 @@ void Session::Impl::announce_keyspaces() {
   match_keyspaces();
 }
 
-std::vector<ActorId> Session::Impl::new_definitions(Shared& each) {
-  std::vector<ActorId> definitions;
-  const ActorTable& actors = each.state->actors;
-  for (; each.defined < actors.size() && definitions.size() < options.limits.actors_max; ++each.defined)
-    definitions.push_back(actors[each.defined]);
-  return definitions;
-}
-
 Digest Session::Impl::tick_hash() const {
   std::vector<const Shared*> by_name;
   for (const auto& each : shared) by_name.push_back(each.get());
@@ -126,10 +111,12 @@ bool Session::Impl::send_status(Shared& each, Time now) {
   Status status;
   status.keyspace = each.mine;
   if (whole) {
+    choose_names(each);
     status.version = persisted.since(each.status_sent);
     status.has_digests = true;
     status.digests = each.state->persisted_digests();
     status.reply = std::exchange(each.status_asks, false);
+    put_rest(each, status);
     each.status_due = false;
     each.status_pair = status.digests;
     each.ack_actors.clear();
@@ -147,7 +134,9 @@ bool Session::Impl::send_status(Shared& each, Time now) {
     if (status.version.empty()) return false;
     std::sort(status.version.begin(), status.version.end());
   }
-  for (const IndexedDot& entry : status.version) each.status_sent.raise(entry.actor, entry.counter);
+  std::vector<IndexedDot> told = std::exchange(status.version, {});
+  status.version = named(each, told);
+  for (const IndexedDot& entry : told) each.status_sent.raise(entry.actor, entry.counter);
   status.definitions = new_definitions(each);
   send(status);
   return true;
@@ -176,8 +165,8 @@ bool Session::Impl::send_push(Shared& each) {
   ChangeReader reader;
   Push push;
   push.keyspace = each.mine;
+  push.changes = reader.read(entries, [&](std::uint32_t actor) { return name(each, actor); });
   push.definitions = new_definitions(each);
-  push.changes = reader.read(entries);
   metrics.changes_out += push.changes.size();
   send(push);
   return true;
@@ -185,33 +174,44 @@ bool Session::Impl::send_push(Shared& each) {
 
 bool Session::Impl::send_want(Shared& each, Time now) {
   if (!each.want_due) return false;
+  if (owns_inbound(each) && (!peer_knows_all(each) || has_much_news(each))) {
+    each.status_due = each.status_due || has_much_news(each);
+    return false;
+  }
   each.want_due = false;
   if (!owns_inbound(each)) return false;
   StagedPass& pass = *each.state->inbound;
+  const Counters persisted = each.state->persisted_version();
   Want want;
   want.keyspace = each.mine;
-  want.definitions = new_definitions(each);
-  want.version = each.state->persisted_version().since({});
+  name_differing(each, persisted, each.status_sent);
   want.pass = pass.id = each.want_id = core().next_pass++;
   want.full = pass.full;
   add_digests(each, want);
   const auto resume = [&](bool from_nothing, const Counters& base, const Counters& start,
                           std::string_view cursor) {
-    // Versions of very many actors may not fit thrice into a message: then it begins anew.
-    const std::size_t definitions = want.definitions.size() * ActorId::size_bytes;
-    const std::size_t versions =
-        encoded_bytes(base) + encoded_bytes(start) + encoded_bytes(each.state->version);
-    if (definitions + versions > options.limits.message_bytes_max / 2) return;
+    name_differing(each, persisted, start);
+    if (!from_nothing) name_differing(each, persisted, base);
     want.has_resume = true;
     want.resume.from_nothing = from_nothing;
-    if (!from_nothing) want.resume.base = base.since({});
-    want.resume.start = start.since({});
+    if (!from_nothing) want.resume.base = named_entries(each, base);
+    want.resume.start = named_entries(each, start);
     want.resume.cursor = std::string(cursor);
   };
   if (const Joining* const joining = each.state->joining(); joining != nullptr && pass.resumes)
     resume(joining->from_nothing, joining->base, joining->start, joining->cursor);
   if (!pass.chunks.empty()) resume(pass.from_nothing, pass.base, pass.start, pass.cursor());
-  pass.asked = each.state->persisted_version();
+  want.version = named_entries(each, persisted);
+  each.status_sent.merge(persisted);
+  want.definitions = new_definitions(each);
+  // Versions of very many actors may not fit thrice into a message: then it begins anew.
+  const std::size_t bytes = want.definitions.size() * ActorId::size_bytes + encoded_bytes(want.version) +
+                            encoded_bytes(want.resume.base) + encoded_bytes(want.resume.start);
+  if (bytes > options.limits.message_bytes_max / 2) {
+    want.has_resume = false;
+    want.resume = {};
+  }
+  pass.asked = persisted;
   pass.progress = now.monotonic;
   each.chunk_number = 0;
   send(want);
@@ -244,8 +244,6 @@ bool Session::Impl::send_chunk(Shared& each) {
   chunk.keyspace = each.mine;
   chunk.pass = each.outbound_id;
   chunk.number = each.outbound_number++;
-  chunk.definitions = new_definitions(each);
-  chunk.version = read->version.since(each.outbound_version);
   chunk.new_round = read->new_round;
   chunk.full = each.outbound->full();
   chunk.closing = read->closing;
@@ -259,10 +257,22 @@ bool Session::Impl::send_chunk(Shared& each) {
   live.reserve(count);
   for (const auto& [leaf, value] : read->leaves) {
     const std::size_t at = live.size();
-    append_dots(value, live);
+    for_each_live_in(value, [&](const IndexedLive& one) {
+      live.push_back({named(each, one.dot), one.payload.stamp, one.payload.bytes});
+    });
     chunk.leaves.push_back({leaf, {live.data() + at, live.size() - at}});
   }
-  for (const auto& [dot, leaf] : read->dead) chunk.dead.push_back({dot, leaf});
+  for (const auto& [dot, leaf] : read->dead) chunk.dead.push_back({named(each, dot), leaf});
+  std::sort(chunk.dead.begin(), chunk.dead.end(),
+            [](const RowName& a, const RowName& b) { return a.dot < b.dot; });
+  for (const std::uint32_t actor : read->frontier) chunk.frontier.push_back(name(each, actor));
+  if (chunk.number == 0) {
+    name_differing(each, read->version, each.outbound_asked);
+    chunk.version = named_entries(each, read->version);  // Of all that this chunk names.
+  } else {
+    chunk.version = named(each, read->version.since(each.outbound_version));
+  }
+  chunk.definitions = new_definitions(each);
   // Dead rows name leaves of this chunk, and keys are front-coded: a dot each.
   std::size_t estimate = chunk.dead.size() * sizeof(RowName);
   for (const LeafView& leaf : chunk.leaves) estimate += encoded_bytes_estimate(leaf);
@@ -353,12 +363,12 @@ std::chrono::milliseconds Session::poll_deadline() const {
   auto due = impl.first_tick_sent ? impl.tick_due : std::chrono::milliseconds::max();
   for (const auto& each : impl.shared) {
     if (each->ack_due) due = std::min(due, *each->ack_due);
-    if (each->behind_since && !impl.owns_inbound(*each))
+    if (each->behind_since && !impl.owns_inbound(*each) && impl.peer_knows_all(*each))
       due = std::min(due, *each->behind_since + impl.options.pass_grace);
     if (impl.owns_inbound(*each))
       due = std::min(due, each->state->inbound->progress + impl.options.pass_timeout);
     if (!each->cut_now && impl.has_cut_to_tell(*each)) due = std::min(due, each->cut_due);
-    if (impl.owns_inbound(*each) || impl.core().read_only) continue;
+    if (impl.owns_inbound(*each) || impl.core().read_only || !impl.peer_knows_all(*each)) continue;
     if (each->repair_wanted) due = std::min(due, each->repair_at);
     if (impl.can_mend(*each)) due = std::min(due, each->mend_at);
   }

@@ -46,6 +46,7 @@ struct SessionOptions {
   std::chrono::milliseconds join_patience{60'000};
   std::size_t chunk_bytes = 128 * 1024;  // Aim for one chunk of a pass; below the frame limit.
   std::size_t push_bytes = 64 * 1024;    // Aim for one push.
+  std::size_t actors_named = 256;        // Of a keyspace, unasked: a hash tells of all that wrote earlier.
   bool relay = true;     // Push what other peers made, too. Off in a full mesh, where each pushes its own.
   bool compress = true;  // Passes, where it saves an eighth and the peer reads it.
   WireLimits limits;

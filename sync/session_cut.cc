@@ -9,7 +9,7 @@ namespace syncline {
 bool Session::Impl::has_cut_to_tell(const Shared& each) const {
   const Acknowledgements& known = each.state->stability.known();
   const bool anything = known.epoch > 0 || known.floor.size() > 0;
-  return anything && !core().members.empty() && each.known &&
+  return anything && !core().members.empty() && each.known && peer_knows_all(each) &&
          (each.cut_told != each.state->stability.revision() || each.cut_members != known.members);
 }
 
@@ -22,7 +22,7 @@ bool Session::Impl::send_cut(Shared& each, Time now) {
   core().acknowledge(*each.state, now);
   if (!has_cut_to_tell(each) || now.monotonic < each.cut_due) return false;
   const Acknowledgements& known = each.state->stability.known();
-  if (std::exchange(each.cut_members, known.members) != known.members) each.cut_floor = {};
+  each.cut_members = known.members;
   each.cut_told = each.state->stability.revision();
   each.cut_due = now.monotonic + options.tick_interval;  // A news of them per tick: links may be narrow.
   each.cut_now = false;
@@ -31,19 +31,40 @@ bool Session::Impl::send_cut(Shared& each, Time now) {
   cut.members = known.members;
   cut.epoch = known.epoch;
   cut.acknowledged = known.by;
-  cut.floor = known.floor.since(each.cut_floor);
-  cut.floor_heard = known.floor_heard.since(known.floor);
-  if (known.is_open()) {
-    cut.met = known.met.since(known.floor);
-    cut.heard = known.heard.since(known.met);
-  }
-  const std::size_t most =
-      std::max({cut.floor.size(), cut.floor_heard.size(), cut.met.size(), cut.heard.size()});
-  if (most > options.limits.list_entries_max) return false;  // Not for a list so long: stability waits.
+  if (std::exchange(each.cut_sent, known.members) != known.members) each.cut_floor = {};
+  put_floors(each, known, cut);
+  if (cut.floor_heard.size() + cut.heard.size() + each.names.size() > options.limits.list_entries_max)
+    return false;  // Not for a list so long: stability waits.
   each.cut_floor = known.floor;
   cut.definitions = new_definitions(each);
   send(cut);
   return true;
+}
+
+// Whether so many entries are better told by what differs from our version.
+bool Session::Impl::is_shorter_as_status(const Shared& each, const Counters& version,
+                                         std::size_t entries) const {
+  if (entries <= each.names.size()) return false;
+  const std::size_t differ = version.since(each.status_sent).size() + each.status_sent.since(version).size();
+  return each.names.size() + differ < entries;
+}
+
+void Session::Impl::put_floors(Shared& each, const Acknowledgements& known, Cut& cut) {
+  const std::vector<IndexedDot> floor = known.floor.since(each.cut_floor);
+  const std::vector<IndexedDot> met = known.is_open() ? known.met.since(known.floor) : floor;
+  cut.floor_as_status = is_shorter_as_status(each, known.floor, floor.size());
+  cut.met_as_status = known.is_open() && is_shorter_as_status(each, known.met, met.size());
+  if (cut.floor_as_status) name_differing(each, known.floor, each.status_sent);
+  if (cut.met_as_status) name_differing(each, known.met, each.status_sent);
+  if (!cut.floor_as_status) cut.floor = named(each, floor);
+  cut.floor_heard = named(each, known.floor_heard.since(known.floor));
+  if (known.is_open()) {
+    if (!cut.met_as_status) cut.met = named(each, met);
+    cut.heard = named(each, known.heard.since(known.met));
+  }
+  // Of all that this message names.
+  if (cut.floor_as_status) cut.floor = named_entries(each, known.floor);
+  if (cut.met_as_status) cut.met = named_entries(each, known.met);
 }
 
 Result<void> Session::Impl::on(const Cut& cut, Time now) {
@@ -52,9 +73,12 @@ Result<void> Session::Impl::on(const Cut& cut, Time now) {
   Shared& each = **found;
   if (const auto defined = define(each, cut.definitions); !defined) return defined;
   if (cut.epoch > epoch_max) return failure(Errc::malformed, "an epoch that can't be");
-  const auto floor = counters_of(each, cut.floor);
+  const auto told = [&](const std::vector<IndexedDot>& entries, bool as_status) {
+    return as_status ? version_of(each, entries, unnamed_of_peer(each)) : counters_of(each, entries);
+  };
+  const auto floor = told(cut.floor, cut.floor_as_status);
   const auto floor_heard = counters_of(each, cut.floor_heard);
-  const auto met = counters_of(each, cut.met);
+  const auto met = told(cut.met, cut.met_as_status);
   const auto heard = counters_of(each, cut.heard);
   if (!floor || !floor_heard || !met || !heard)
     return failure(Errc::malformed, "an actor without definition");
@@ -69,7 +93,7 @@ Result<void> Session::Impl::on(const Cut& cut, Time now) {
   peer.met = {};
   peer.heard = {};
   if (peer.is_open()) {
-    peer.met = peer.floor;
+    peer.met = cut.met_as_status ? Counters() : peer.floor;
     peer.met.merge(*met);
     peer.heard = peer.met;
     peer.heard.merge(*heard);
@@ -87,7 +111,7 @@ void Session::Impl::merge_cut(Shared& each, Time now) {
   if (each.peer_cut.epoch < each.state->stability.known().epoch) each.cut_told = 0;  // It missed something.
   if (each.peer_cut != each.state->stability.known()) return;
   each.cut_told = each.state->stability.revision();  // The peer knows all of it.
-  if (std::exchange(each.cut_members, each.peer_cut.members) != each.peer_cut.members) each.cut_floor = {};
+  each.cut_members = each.peer_cut.members;
 }
 
 }  // namespace syncline

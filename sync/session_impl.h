@@ -1,6 +1,7 @@
 // The session's inside. Internal to sync/: session.cc greets, keeps time and
 // makes frames; session_receive.cc takes messages; session_pass.cc moves state;
-// session_cut.cc says and hears what members have; session_ask.cc asks.
+// session_names.cc names actors; session_cut.cc says and hears what members have;
+// session_ask.cc asks.
 #pragma once
 
 #include <deque>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sync/dictionary.h"
 #include "sync/engine_impl.h"
 #include "sync/outbound_pass.h"
 #include "sync/session.h"
@@ -22,8 +24,19 @@ struct Session::Impl {
     KeyspaceState* state = nullptr;
     std::uint32_t mine = 0;  // Its place in our list and in the peer's.
     std::uint32_t theirs = 0;
-    std::uint32_t defined = 0;               // Of our actors, so many were named to the peer.
-    std::vector<std::uint32_t> peer_actors;  // The peer's indices in ours.
+    // Who is named, and what a hash tells of the others: session_names.cc.
+    Dictionary names;                   // Named by us...
+    bool told = false;                  // ...and something was told of all others, too...
+    Rest rest;                          // ...this, by the newest statement...
+    std::size_t rest_count = 0;         // ...of so many; 0 if nothing is left to be told so.
+    std::uint32_t peer_knows = 0;       // The newest statement that the peer knows all by.
+    std::size_t names_wanted = 0;       // So many are named unasked.
+    bool more_asked = false;            // The next status is to name more.
+    Dictionary peer_names;              // Named by the peer.
+    std::uint32_t peer_statement = 0;   // Its newest statement...
+    std::uint32_t said_knows = 0;       // ...and the newest that we said we know all by.
+    bool whole = true;                  // Nothing of what it told by a rest is unknown.
+    bool more_due = false;              // The next status asks for more names.
 
     bool known = false;                      // The peer's version is known, at least once.
     Counters peer_version;                   // What the peer said it has on disk.
@@ -52,7 +65,8 @@ struct Session::Impl {
     std::uint32_t outbound_id = 0;
     std::uint32_t outbound_number = 0;
     Millis outbound_progress{};  // Of the last that came for it.
-    Counters outbound_version;  // ...and the version its chunks have told.
+    Counters outbound_asked;    // What the peer had when it asked...
+    Counters outbound_version;  // ...and the version that chunks have told.
 
     std::uint32_t want_id = 0;  // Of the pass we receive, if state->inbound is ours.
     std::uint32_t chunk_number = 0;
@@ -68,7 +82,8 @@ struct Session::Impl {
     std::uint64_t cut_list = 0;  // How often our list had changed when that was last tried.
     std::uint64_t cut_told = 0;  // The revision of ours that was told, of this list...
     std::uint64_t cut_members = 0;
-    Counters cut_floor;    // ...and its floor.
+    std::uint64_t cut_sent = 0;  // The list of the last cut that we sent...
+    Counters cut_floor;          // ...and the floor that it told.
     Millis cut_due{0};     // Not before...
     bool cut_now = false;  // ...but as soon as there is room.
   };
@@ -83,7 +98,28 @@ struct Session::Impl {
   void send(const Message& message);
   Result<void> close(Errc code, std::string reason);
   void announce_keyspaces();
+  // ---- who is named (session_names.cc) ----
+  std::uint32_t name(Shared& each, std::uint32_t actor);
+  IndexedDot named(Shared& each, const IndexedDot& dot);
+  std::vector<IndexedDot> named(Shared& each, std::vector<IndexedDot> entries);
+  std::vector<IndexedDot> named_entries(const Shared& each, const Counters& version) const;
+  void name_differing(Shared& each, const Counters& a, const Counters& b);
   std::vector<ActorId> new_definitions(Shared& each);
+  bool peer_knows_all(const Shared& each) const;
+  bool has_much_news(const Shared& each) const;
+  void choose_names(Shared& each);
+  void begin_statement(Shared& each);
+  void put_rest(Shared& each, Status& status);
+  void name_latest(Shared& each);
+  bool learn_rest(Shared& each, const Digest& sum_told);
+  bool has_names_to_say(const Shared& each) const;
+  bool is_settled(const Shared& each, const Rest& rest) const;
+  void hear_rest(Shared& each, const Status& status);
+  Counters beside_names(const Shared& each, Counters version) const;
+  Counters unnamed_of_peer(const Shared& each) const;
+  Result<Counters> version_of(const Shared& each, const std::vector<IndexedDot>& entries,
+                              const Counters& base) const;
+
   Digest tick_hash() const;
   void send_tick(Time now);
   bool send_status(Shared& each, Time now);
@@ -94,6 +130,8 @@ struct Session::Impl {
   bool send_next(Time now);
   bool send_cut(Shared& each, Time now);
   bool has_cut_to_tell(const Shared& each) const;
+  bool is_shorter_as_status(const Shared& each, const Counters& version, std::size_t entries) const;
+  void put_floors(Shared& each, const Acknowledgements& known, Cut& cut);
   bool ask(std::string_view keyspace, std::string_view leaf, std::string_view request);
   bool send_ask();
   void emit(SessionEvent event);

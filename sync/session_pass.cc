@@ -68,6 +68,10 @@ void Session::Impl::evaluate(Shared& each, Time now) {
   const bool pass_due = each.behind_since && *each.behind_since + options.pass_grace <= now.monotonic;
   const bool mend_due = can_mend(each) && each.mend_at <= now.monotonic;
   if (!repair_due && !pass_due && !mend_due) return;
+  if (!peer_knows_all(each)) {
+    each.status_due = each.status_due || !each.told;
+    return;  // The peer gives no pass to whom it doesn't know.
+  }
   // What was joined waits for the disk: peers would be told of nothing, and answer with everything.
   const bool settles = !each.state->is_joining() && !each.state->is_whole();
   if (each.state->inbound == nullptr && !settles) return begin_inbound(each, now);
@@ -196,8 +200,8 @@ Result<void> Session::Impl::close_inbound(Shared& each, const DigestPair& digest
 // The leaves are here already: what is left is to judge them, and to say so.
 Result<void> Session::Impl::close_joining(Shared& each, const DigestPair& digests, Time now) {
   const Counters version = each.state->joining()->version;
-  each.state->inbound.reset();
-  if (auto done = core().close_joining(*each.state, digests); !done) return done;
+  const auto pass = std::move(each.state->inbound);
+  if (auto done = core().close_joining(*each.state, digests, pass->frontier); !done) return done;
   ++metrics.passes_in;
   ++metrics.full_passes_in;
   note_pass(each, version, digests, now);
@@ -210,6 +214,7 @@ void Session::Impl::note_pass(Shared& each, const Counters& version, const Diges
   each.full_next = false;
   each.state->parked.reset();
   learn(each, version);
+  each.whole = true;  // What the peer changes later it tells by name.
   each.status_after = each.state->version;
   each.peer_digests = digests;
   each.known = true;

@@ -98,15 +98,21 @@ Result<Session::Impl::Shared*> Session::Impl::shared_of_peer(std::uint32_t their
 }
 
 Result<void> Session::Impl::define(Shared& each, const std::vector<ActorId>& definitions) {
-  if (each.peer_actors.size() + definitions.size() > options.limits.actors_max)
+  if (each.peer_names.size() + definitions.size() > options.limits.actors_max)
     return failure(Errc::limit, "too many actors");
-  for (const ActorId& id : definitions) each.peer_actors.push_back(each.state->actors.intern(id));
+  for (const ActorId& id : definitions) {
+    const std::uint32_t actor = each.state->actors.intern(id);
+    if (each.peer_names.has(actor)) return failure(Errc::malformed, "an actor named twice");
+    each.peer_names.place(actor);
+  }
+  // Answered, so that both leave out the same; session_names.cc.
+  if (!definitions.empty() && !peer_knows_all(each)) each.status_due = true;
   return {};
 }
 
 Result<IndexedDot> Session::Impl::dot_of(const Shared& each, const IndexedDot& dot) const {
-  if (dot.actor >= each.peer_actors.size()) return failure(Errc::malformed, "an actor without definition");
-  return IndexedDot{each.peer_actors[dot.actor], dot.counter};
+  if (dot.actor >= each.peer_names.size()) return failure(Errc::malformed, "an actor without definition");
+  return IndexedDot{each.peer_names.actors()[dot.actor], dot.counter};
 }
 
 Result<Counters> Session::Impl::counters_of(const Shared& each,
@@ -151,14 +157,17 @@ Result<void> Session::Impl::on(const Status& status, Time now) {
   const auto version = counters_of(each, status.version);
   if (!version) return tl::unexpected(version.error());
   learn(each, *version);
-  if (status.has_digests) each.peer_digests = status.digests;
+  if (status.has_digests) {
+    each.peer_digests = status.digests;
+    hear_rest(each, status);
+  }
   core().check_amnesia(*each.state, each.peer_version);
   if (status.reply) {
     const bool told = each.status_pair && *each.status_pair == each.state->persisted_digests();
     each.status_due = each.status_due || !told;
   }
   if (status.has_digests) {
-    each.known = true;
+    each.known = each.known || each.whole;
     compare(each, now);
   }
   evaluate(each, now);
@@ -228,13 +237,20 @@ Result<void> Session::Impl::on(const Want& want, Time now) {
   if (!found) return tl::unexpected(found.error());
   Shared& each = **found;
   if (const auto defined = define(each, want.definitions); !defined) return defined;
-  const auto asked = counters_of(each, want.version);
-  const auto base = counters_of(each, want.resume.base);
-  const auto start = counters_of(each, want.resume.start);
-  if (!asked || !base || !start) return failure(Errc::malformed, "an actor without definition");
+  each.outbound_id = want.pass;
+  if (!each.whole) {
+    each.more_due = each.status_due = true;
+    return refuse(each, Error{Errc::invalid_argument, "not before all that you have is known here"}),
+           Result<void>();
+  }
+  const auto asked = version_of(each, want.version, unnamed_of_peer(each));
+  if (!asked) return tl::unexpected(asked.error());
+  const auto base = version_of(each, want.resume.base, *asked);
+  const auto start = version_of(each, want.resume.start, *asked);
+  if (!base || !start) return failure(Errc::malformed, "an actor without definition");
   learn(each, *asked);
   each.known = true;
-  each.outbound_id = want.pass;
+  each.outbound_asked = *asked;
   each.outbound_number = 0;
   each.outbound_version = {};
   each.outbound_progress = now.monotonic;
@@ -283,7 +299,7 @@ Result<void> Session::Impl::on(const Chunk& chunk, Time now) {
   if (!owns_inbound(each) || each.want_due || chunk.pass != each.want_id) return {};  // Of a pass given up.
   if (chunk.number != each.chunk_number) return failure(Errc::malformed, "a chunk out of turn");
   if (chunk.number == 0) {
-    each.chunk_version = {};
+    each.chunk_version = beside_names(each, each.state->inbound->asked);
     if (const auto begun = begin_chunks(each, chunk); !begun) return begun;
   }
   ++each.chunk_number;
@@ -292,6 +308,12 @@ Result<void> Session::Impl::on(const Chunk& chunk, Time now) {
   if (const auto named = stage_named(each, chunk, *staged); !named) return named;
   metrics.leaves_in += chunk.leaves.size();
   each.state->inbound->progress = now.monotonic;
+  each.state->inbound->frontier.clear();
+  for (const std::uint32_t actor : chunk.frontier) {
+    const auto dot = dot_of(each, {actor, 0});
+    if (!dot) return tl::unexpected(dot.error());
+    each.state->inbound->frontier.push_back(dot->actor);
+  }
   return each.state->inbound->in_place ? join(each, chunk, *staged, now)
                                        : stage(each, chunk, std::move(*staged), now);
 }

@@ -11,14 +11,6 @@ namespace {
 
 constexpr std::uint64_t hash_seed = 0x6d656d62657273;  // "members".
 
-// What both have.
-Counters meet(const Counters& a, const Counters& b) {
-  Counters both;
-  for (std::uint32_t actor = 0; actor < std::min(a.size(), b.size()); ++actor)
-    if (const std::uint64_t counter = std::min(a[actor], b[actor]); counter > 0) both.raise(actor, counter);
-  return both;
-}
-
 std::size_t bytes_for(const MemberList& members) { return (members.size() + 7) / 8; }
 
 }  // namespace
@@ -80,7 +72,7 @@ void Stability::merge(const Acknowledgements& theirs, const MemberList& members,
   } else if (same && known_.is_open()) {
     for (std::size_t i = 0; i < std::min(known_.by.size(), theirs.by.size()); ++i)
       known_.by[i] = static_cast<char>(known_.by[i] | theirs.by[i]);
-    known_.met = meet(known_.met, theirs.met);
+    known_.met.meet(theirs.met);
     known_.heard.merge(theirs.heard);
   }
   if (same && known_.is_open() == theirs.is_open()) known_.floor_heard.merge(theirs.floor_heard);
@@ -113,7 +105,7 @@ void Stability::advance(const Counters& persisted, const Digest& context, const 
 void Stability::add(const Counters& persisted, const MemberList& members, std::chrono::milliseconds now) {
   const std::size_t place = *members.own();
   known_.by[place / 8] = static_cast<char>(known_.by[place / 8] | 1 << place % 8);
-  known_.met = meet(known_.met, persisted);
+  known_.met.meet(persisted);
   known_.heard.merge(persisted);
   close_if_all_have(members, now);
   ++revision_;

@@ -65,7 +65,7 @@ bool take_counters(ByteReader& in, std::uint32_t actors, Counters& counters) {
 }
 
 std::size_t StagedChunk::memory_bytes() const {
-  std::size_t bytes = sizeof *this + version.size() * sizeof(std::uint64_t);
+  std::size_t bytes = sizeof *this + version.unshared_bytes();
   for (const auto& [leaf, value] : leaves) bytes += leaf.size() + value.size() + 2 * sizeof leaf;
   for (const auto& row : dead) bytes += row.second.size() + sizeof row;
   return bytes;

@@ -57,7 +57,8 @@ struct StagedPass {
   std::vector<StagedChunk> chunks;
   std::size_t bytes = 0;
   bool closed = false;
-  DigestPair digests;  // The sender's at the closing chunk.
+  DigestPair digests;  // The sender's at the closing chunk...
+  std::vector<std::uint32_t> frontier;  // ...and its frontier; nothing if it didn't tell.
 
   // Appends a chunk and moves base and start along.
   void stage(StagedChunk chunk);

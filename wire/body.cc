@@ -37,6 +37,64 @@ constexpr std::uint64_t logical_mask = (std::uint64_t{1} << logical_bits) - 1;
 
 enum StatusFlags : std::uint64_t { has_definitions = 1, has_digests = 2, wants_reply = 4 };
 constexpr unsigned status_flag_bits = 3;
+// Of a last byte that is there only if one is set: who doesn't know of them must not go on.
+enum RestFlags : std::uint8_t { has_rest = 1, knows_peer = 2, wants_more = 4 };
+
+// Likewise.
+enum CutFlags : std::uint8_t { floor_as_status = 1, met_as_status = 2 };
+
+void put_digest(std::string& out, const Digest& digest) {
+  put_u64(out, digest.low);
+  put_u64(out, digest.high);
+}
+
+Digest digest_at(std::string_view bytes, std::size_t at) {
+  return {u64_at(bytes, at), u64_at(bytes, at + sizeof(std::uint64_t))};
+}
+
+void put_rest(std::string& out, const Status& status) {
+  const int flags =
+      (status.rest ? has_rest : 0) | (status.knows > 0 ? knows_peer : 0) | (status.more ? wants_more : 0);
+  if (flags == 0) return;
+  out.push_back(static_cast<char>(flags));
+  if (status.rest) {
+    put_digest(out, status.rest->sum);
+    put_varint(out, status.rest->statement);
+    put_varint(out, status.rest->heard);
+  }
+  if (status.knows > 0) put_varint(out, status.knows);
+}
+
+Result<std::uint32_t> take_statement(ByteReader& in) {
+  const auto number = in.varint();
+  if (!number || *number == 0) return failure(Errc::malformed, "status: no statement");
+  return to_index(*number, "status");
+}
+
+Result<void> take_rest(ByteReader& in, Status& status) {
+  const auto byte = in.take(1);
+  if (!byte) return {};
+  const auto flags = static_cast<std::uint8_t>(byte->front());
+  if (flags == 0 || flags > (has_rest | knows_peer | wants_more))
+    return failure(Errc::malformed, "status: unknown flags");
+  status.more = (flags & wants_more) != 0;
+  if ((flags & has_rest) != 0) {
+    const auto sum = in.take(sizeof(Digest));
+    if (!sum) return failure(Errc::malformed, "status: cut short");
+    const auto statement = take_statement(in);
+    if (!statement) return tl::unexpected(statement.error());
+    const auto heard = in.varint();
+    if (!heard) return failure(Errc::malformed, "status: cut short");
+    const auto count = to_index(*heard, "status");
+    if (!count) return tl::unexpected(count.error());
+    status.rest = Rest{digest_at(*sum, 0), *statement, *count};
+  }
+  if ((flags & knows_peer) == 0) return {};
+  const auto statement = take_statement(in);
+  if (!statement) return tl::unexpected(statement.error());
+  status.knows = *statement;
+  return {};
+}
 
 }  // namespace
 
@@ -153,16 +211,14 @@ Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, cons
 }
 
 void put_digests(std::string& out, const DigestPair& digests) {
-  for (const Digest& digest : {digests.context, digests.state}) {
-    put_u64(out, digest.low);
-    put_u64(out, digest.high);
-  }
+  put_digest(out, digests.context);
+  put_digest(out, digests.state);
 }
 
 Result<void> take_digests(ByteReader& in, DigestPair& digests) {
-  const auto bytes = in.take(32);
+  const auto bytes = in.take(2 * sizeof(Digest));
   if (!bytes) return failure(Errc::malformed, "digests: cut short");
-  digests = {{u64_at(*bytes, 0), u64_at(*bytes, 8)}, {u64_at(*bytes, 16), u64_at(*bytes, 24)}};
+  digests = {digest_at(*bytes, 0), digest_at(*bytes, sizeof(Digest))};
   return {};
 }
 
@@ -174,7 +230,9 @@ void put_status(std::string& out, const Status& status, KeyspaceStreams& streams
   put_varint(out, flags);
   if (!status.definitions.empty()) put_definitions(out, status.definitions, streams[status.keyspace]);
   put_version(out, status.version);
-  if (status.has_digests) put_digests(out, status.digests);
+  if (!status.has_digests) return;
+  put_digests(out, status.digests);
+  put_rest(out, status);
 }
 
 Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams& streams,
@@ -193,6 +251,7 @@ Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams&
   if (auto ok = take_version(in, status.version, limits); !ok) return ok;
   if (status.has_digests) {
     if (auto ok = take_digests(in, status.digests); !ok) return ok;
+    if (auto ok = take_rest(in, status); !ok) return ok;
   }
   if (in.left() != 0) return failure(Errc::malformed, "status: bytes left over");
   return {};
@@ -207,9 +266,12 @@ void put_cut(std::string& out, const Cut& cut, KeyspaceStreams& streams) {
   out.append(cut.acknowledged);
   put_version(out, cut.floor);
   put_version(out, cut.floor_heard);
-  if (cut.acknowledged.empty()) return;
-  put_version(out, cut.met);
-  put_version(out, cut.heard);
+  if (!cut.acknowledged.empty()) {
+    put_version(out, cut.met);
+    put_version(out, cut.heard);
+  }
+  const int flags = (cut.floor_as_status ? floor_as_status : 0) | (cut.met_as_status ? met_as_status : 0);
+  if (flags != 0) out.push_back(static_cast<char>(flags));
 }
 
 Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams, const WireLimits& limits) {
@@ -237,6 +299,13 @@ Result<void> take_cut(std::string_view body, Cut& cut, KeyspaceStreams& streams,
   if (!cut.acknowledged.empty()) {
     if (auto ok = take_version(in, cut.met, limits); !ok) return ok;
     if (auto ok = take_version(in, cut.heard, limits); !ok) return ok;
+  }
+  if (const auto byte = in.take(1)) {
+    const auto flags = static_cast<std::uint8_t>(byte->front());
+    if (flags == 0 || flags > (floor_as_status | met_as_status))
+      return failure(Errc::malformed, "cut: unknown flags");
+    cut.floor_as_status = (flags & floor_as_status) != 0;
+    cut.met_as_status = (flags & met_as_status) != 0;
   }
   if (in.left() != 0) return failure(Errc::malformed, "cut: bytes left over");
   return {};

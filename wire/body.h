@@ -102,12 +102,13 @@ void put_push(std::string& out, const Push& push, KeyspaceStreams& streams, cons
 Result<void> take_push(std::string_view body, Push& push, MessageStorage& storage, KeyspaceStreams& streams,
                        const WireLimits& limits);
 
-// Everything of a chunk but keyspace, pass, number, flags and coding, which stand in its struct.
+// Everything of a chunk but keyspace, pass, number, flags and coding, which stand in its struct; so does
+// whether there is a frontier.
 BodyContent put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams,
                       const WireLimits& limits);
 // `budget`: of the body as it came, compressed or not.
-Result<void> take_chunk(std::string_view body, const Budget& budget, Chunk& chunk, MessageStorage& storage,
-                        KeyspaceStreams& streams, const WireLimits& limits);
+Result<void> take_chunk(std::string_view body, const Budget& budget, bool has_frontier, Chunk& chunk,
+                        MessageStorage& storage, KeyspaceStreams& streams, const WireLimits& limits);
 
 void put_status(std::string& out, const Status& status, KeyspaceStreams& streams);
 Result<void> take_status(std::string_view body, Status& status, KeyspaceStreams& streams,

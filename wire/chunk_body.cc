@@ -219,6 +219,27 @@ class ChunkReader {
   ChunkColumns columns_;
 };
 
+void put_frontier(std::string& out, const std::vector<std::uint32_t>& frontier) {
+  put_varint(out, frontier.size());
+  for (const std::uint32_t actor : frontier) put_varint(out, actor);
+}
+
+Result<void> take_frontier(ByteReader& in, std::vector<std::uint32_t>& frontier, const WireLimits& limits) {
+  const auto count = in.varint();
+  if (!count || *count == 0) return failure(Errc::malformed, "chunk: no frontier");
+  if (*count > limits.actors_max) return failure(Errc::limit, "chunk: a frontier too long");
+  if (*count > in.left()) return failure(Errc::malformed, "chunk: cut short");
+  frontier.resize(static_cast<std::size_t>(*count));
+  for (std::uint32_t& actor : frontier) {
+    const auto index = in.varint();
+    if (!index) return failure(Errc::malformed, "chunk: cut short");
+    const auto checked = to_index(*index, "chunk");
+    if (!checked) return tl::unexpected(checked.error());
+    actor = *checked;
+  }
+  return {};
+}
+
 }  // namespace
 
 BodyContent put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& streams,
@@ -226,6 +247,7 @@ BodyContent put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& str
   put_definitions(out, chunk.definitions, streams[chunk.keyspace]);
   put_version(out, chunk.version);
   if (chunk.closing) put_digests(out, chunk.digests);
+  if (!chunk.frontier.empty()) put_frontier(out, chunk.frontier);
   if (chunk.by_digests) put_symbols(out, chunk.symbols);
   put_varint(out, chunk.leaves.size());
   put_varint(out, chunk.dead.size());
@@ -250,8 +272,8 @@ BodyContent put_chunk(std::string& out, const Chunk& chunk, KeyspaceStreams& str
   return content;
 }
 
-Result<void> take_chunk(std::string_view body, const Budget& budget, Chunk& chunk, MessageStorage& storage,
-                        KeyspaceStreams& streams, const WireLimits& limits) {
+Result<void> take_chunk(std::string_view body, const Budget& budget, bool has_frontier, Chunk& chunk,
+                        MessageStorage& storage, KeyspaceStreams& streams, const WireLimits& limits) {
   const auto stream = stream_of(chunk.keyspace, streams, limits);
   if (!stream) return tl::unexpected(stream.error());
   ByteReader in(body);
@@ -259,6 +281,9 @@ Result<void> take_chunk(std::string_view body, const Budget& budget, Chunk& chun
   if (auto ok = take_version(in, chunk.version, limits); !ok) return ok;
   if (chunk.closing) {
     if (auto ok = take_digests(in, chunk.digests); !ok) return ok;
+  }
+  if (has_frontier) {
+    if (auto ok = take_frontier(in, chunk.frontier, limits); !ok) return ok;
   }
   if (chunk.by_digests) {
     if (auto ok = take_symbols(in, chunk.symbols, limits); !ok) return ok;

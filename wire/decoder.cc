@@ -205,15 +205,16 @@ struct Decoder::State {
     chunk.full = root.getFull();
     chunk.closing = root.getClosing();
     chunk.by_digests = root.getByDigests();
+    const bool frontier = root.getHasFrontier();
     const std::string_view body = view(root.getBody());
     if (root.getCoding() == static_cast<std::uint8_t>(BodyCoding::none))
-      return take_chunk(body, Budget(body.size(), limits), chunk, whole, streams, limits);
+      return take_chunk(body, Budget(body.size(), limits), frontier, chunk, whole, streams, limits);
     if (root.getCoding() != static_cast<std::uint8_t>(BodyCoding::zstd))
       return failure(Errc::malformed, "chunk: a coding that we don't claim to read");
     auto plain = decompress(body, limits);
     if (!plain) return tl::unexpected(plain.error());
     whole.body = std::move(*plain);
-    return take_chunk(whole.body, Budget::of_compressed(body.size(), limits), chunk, whole, streams, limits);
+    return take_chunk(whole.body, Budget::of_compressed(body.size(), limits), frontier, chunk, whole, streams, limits);
   }
 
   Result<void> take(schema::Refuse::Reader root, Refuse& refuse) const {

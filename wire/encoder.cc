@@ -157,6 +157,7 @@ struct Encoder::State {
       root.setClosing(chunk.closing);
       root.setByDigests(chunk.by_digests);
       root.setCoding(static_cast<std::uint8_t>(compressed ? BodyCoding::zstd : BodyCoding::none));
+      root.setHasFrontier(!chunk.frontier.empty());
       root.setBody(as_data(body));
     });
   }

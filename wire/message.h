@@ -2,7 +2,9 @@
 //
 // Actors are written as small indices into the sender's dictionary, which grows
 // by the `definitions` that ride on messages: definition i of a message names
-// the next index not yet named on this connection, per keyspace. Keyspaces are
+// the next index not yet named on this connection, per keyspace. Each actor is
+// named once at most, and most never: what a version says of actors that its
+// sender hasn't named follows from what both sides know (see Status). Keyspaces are
 // indices into the sender's list of Keyspaces messages. The views in a message
 // point into its own storage or, after decoding, into a Decoded's.
 #pragma once
@@ -10,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,6 +103,19 @@ struct Tick {
   Digest hash;
 };
 
+// With very many actors most are long gone and the same on both sides. They go
+// without names: `rest` is the sum over the entries of all actors that the
+// sender hasn't named so far. A receiver whose own entries beside those named
+// by the sender add up to the same has the same, and `knows`. Later changes of
+// them are told like any others, and name them; or, if they are many, in another
+// statement, whose rest is taken anew.
+struct Rest {
+  Digest sum;
+  std::uint32_t statement = 0;  // 1, 2, 3... of this sender on this connection.
+  std::uint32_t heard = 0;      // So many names of the receiver's came, and are named in turn where it matters.
+  friend bool operator==(const Rest&, const Rest&) = default;
+};
+
 // What the sender has on disk. `version` holds the entries that changed since
 // the last Status of this keyspace on this connection. It acknowledges, too.
 struct Status {
@@ -109,6 +125,10 @@ struct Status {
   bool has_digests = false;  // Digests of exactly the version that this message completes.
   DigestPair digests;
   bool reply = false;  // Asks for the receiver's Status with digests.
+  // Only with digests:
+  std::optional<Rest> rest;  // Nothing once all are named, or the receiver said that it knows.
+  std::uint32_t knows = 0;   // The sender knows all that the receiver has, by this statement of its.
+  bool more = false;         // It doesn't, and asks for more names.
 };
 
 // L1: changes in an order in which they can be applied.
@@ -137,7 +157,8 @@ struct RangeList {
   std::vector<std::uint16_t> digests;  // One for each range, or none at all.
 };
 
-// Asks for a pass. `version` is the asker's whole version, in its own dictionary.
+// Asks for a pass. `version` is the asker's whole version, in its own dictionary; what it hasn't
+// named is as its Status told. In `resume` that is as in `version`.
 struct Want {
   std::uint32_t keyspace = 0;
   std::vector<ActorId> definitions;
@@ -187,13 +208,17 @@ struct Chunk {
   std::uint32_t number = 0;  // 0, 1, 2... within the pass, from where it was resumed.
   std::vector<ActorId> definitions;
   std::vector<IndexedDot>
-      version;  // Entries that changed since the previous chunk of this pass; all in chunk 0.
+      version;  // Entries that changed since the previous chunk of this pass; in chunk 0 all that
+                // the sender named. What it hasn't named is as in the Want.
   bool new_round =
       false;             // This chunk begins a round: base is the previous round's start, start this version.
   bool full = false;     // The pass's first round has all leaves: absence between them counts.
   bool closing = false;  // Completes the pass; the receiver commits.
   bool by_digests = false;       // Of a digest pass.
   DigestPair digests;            // Of the state read by the closing chunk; zero elsewhere.
+  // There, too: the actors whose last change no other change of that state follows. Nothing if they are
+  // too many.
+  std::vector<std::uint32_t> frontier;
   std::vector<LeafView> leaves;  // In leaf order.
   std::vector<RowName> dead;     // Rows of missing dots that are live nowhere. By dot.
   // In chunk 0 of a digest pass: names of the receiver's own symbols that the sender lacks.
@@ -234,6 +259,10 @@ struct Cut {
   std::vector<IndexedDot> floor_heard;  // What they had together when they said so: entries above the floor.
   std::vector<IndexedDot> met;          // Of an open epoch: what all who added have; entries above the floor.
   std::vector<IndexedDot> heard;        // What they have together; entries above `met`.
+  // Where these have very many entries: they are told of all actors that the sender has named, and of all
+  // others are as its Status told.
+  bool floor_as_status = false;
+  bool met_as_status = false;
 };
 
 // Asks for a change that the receiver can make and the sender can't. What is asked is

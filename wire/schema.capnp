@@ -54,6 +54,7 @@ struct Chunk {
   body @6 :Data;
   byDigests @7 :Bool;
   coding @8 :UInt8;  # Of the body: 0 as it is, 1 a Zstandard frame.
+  hasFrontier @9 :Bool;
 }
 
 struct Refuse {

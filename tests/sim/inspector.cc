@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "sync/digest.h"
+
 namespace syncline::sim {
 namespace {
 
@@ -11,6 +13,14 @@ namespace {
 std::optional<Dot> resolve(const std::vector<ActorId>& actors, const IndexedDot& dot) {
   if (dot.actor >= actors.size()) return std::nullopt;
   return Dot{actors[dot.actor], dot.counter};
+}
+
+// The entries of those that were named; or of all others.
+Version part_of(const Version& version, const std::set<ActorId>& named, bool of_named) {
+  Version part;
+  for (const auto& [actor, counter] : version.entries())
+    if (named.contains(actor) == of_named) part.raise(actor, counter);
+  return part;
 }
 
 }  // namespace
@@ -35,6 +45,11 @@ Finding FrameInspector::inspect(std::string_view frame, const Engine& engine, co
     if (index >= names_.size()) return "a message names a keyspace that wasn't listed";
     Keyspace& keyspace = keyspaces_[index];
     keyspace.actors.insert(keyspace.actors.end(), definitions.begin(), definitions.end());
+    for (const ActorId& actor : definitions) {
+      if (!keyspace.named.insert(actor).second) return "an actor is named twice";
+      const std::uint64_t told = keyspace.rest ? keyspace.rest->counter(actor) : 0;  // By the sum.
+      if (told > 0) keyspace.status.raise(actor, told);
+    }
     const auto oracle = oracles.find(names_[index]);
     if (oracle == oracles.end()) return "a message about an unknown keyspace";
     const auto* state = const_cast<Engine&>(engine).find_keyspace(names_[index]);  // Only to read.
@@ -50,13 +65,9 @@ Finding FrameInspector::inspect(std::string_view frame, const Engine& engine, co
   };
 
   if (const auto* status = std::get_if<Status>(&message)) {
-    return with(
-        status->keyspace, status->definitions, [&](Keyspace& keyspace, const Sender& sender) -> Finding {
-          if (Finding finding = inspect_version(status->version, keyspace, sender, keyspace.status);
-              !finding.empty())
-            return finding;
-          return status->has_digests ? inspect_digests(status->digests, keyspace.status, sender) : Finding();
-        });
+    return with(status->keyspace, status->definitions, [&](Keyspace& keyspace, const Sender& sender) {
+      return inspect_status(*status, keyspace, sender);
+    });
   }
   if (const auto* push = std::get_if<Push>(&message)) {
     ++counts.pushes;
@@ -68,8 +79,7 @@ Finding FrameInspector::inspect(std::string_view frame, const Engine& engine, co
     ++counts.wants;
     if (want->has_resume) ++counts.resumed;
     return with(want->keyspace, want->definitions, [&](Keyspace& keyspace, const Sender& sender) {
-      Version version;
-      return inspect_version(want->version, keyspace, sender, version);
+      return inspect_version(want->version, keyspace, sender, keyspace.status);
     });
   }
   if (const auto* chunk = std::get_if<Chunk>(&message)) {
@@ -106,11 +116,36 @@ Finding FrameInspector::inspect_version(const std::vector<IndexedDot>& entries, 
   return {};
 }
 
-Finding FrameInspector::inspect_digests(const DigestPair& digests, const Version& version,
-                                        const Sender& sender) const {
+Finding FrameInspector::inspect_status(const Status& status, Keyspace& keyspace, const Sender& sender) const {
+  if (Finding finding = inspect_version(status.version, keyspace, sender, keyspace.status); !finding.empty())
+    return finding;
+  if (!status.has_digests) return {};
+  if (status.rest)
+    if (Finding finding = inspect_rest(*status.rest, keyspace, sender); !finding.empty()) return finding;
+  const bool blind = keyspace.statement != 0 && !keyspace.rest;  // It took several frames.
+  if (!sender.just_made || blind) return {};
+  if (keyspace.status != part_of(sender.persisted, keyspace.named, true))
+    return "digests of another version than the disk's";
+  const Version others = part_of(sender.persisted, keyspace.named, false);
+  if (keyspace.statement == 0 && !others.empty()) return "nothing tells of actors that have no name";
+  if (keyspace.statement != 0 && part_of(*keyspace.rest, keyspace.named, false) != others)
+    return "actors without a name have news";
+  return inspect_digests(status.digests, sender);
+}
+
+Finding FrameInspector::inspect_rest(const Rest& rest, Keyspace& keyspace, const Sender& sender) const {
+  const bool fresh = std::exchange(keyspace.statement, rest.statement) != rest.statement;
+  if (fresh) keyspace.rest.reset();
   if (!sender.just_made) return {};
-  if (version != sender.persisted) return "digests of another version than the disk's";
-  if (sender.disk == nullptr) return {};
+  const Version others = part_of(sender.persisted, keyspace.named, false);
+  if (fresh) keyspace.rest = others;
+  Digest sum;
+  for (const auto& [actor, counter] : others.entries()) sum += hash_entry(actor, counter);
+  return sum == rest.sum ? Finding() : "a rest that isn't the sum over those without a name";
+}
+
+Finding FrameInspector::inspect_digests(const DigestPair& digests, const Sender& sender) const {
+  if (!sender.just_made || sender.disk == nullptr) return {};
   const KeyspaceHead* head = sender.disk->keyspace(sender.name);
   const DigestPair stored = head != nullptr ? head->digests : DigestPair{};
   return digests == stored ? Finding() : "digests that aren't those of the disk";
@@ -141,10 +176,15 @@ Finding FrameInspector::inspect_push(const Push& push, const Keyspace& keyspace,
 }
 
 Finding FrameInspector::inspect_chunk(const Chunk& chunk, Keyspace& keyspace, const Sender& sender) const {
-  if (chunk.number == 0) keyspace.chunk = Version();
+  if (chunk.number == 0) {
+    keyspace.chunk = Version();
+    keyspace.chunk_named = keyspace.named;
+  }
   if (Finding finding = inspect_version(chunk.version, keyspace, sender, keyspace.chunk); !finding.empty())
     return finding;
-  if (sender.just_made && keyspace.chunk != sender.persisted)
+  for (const auto& [actor, counter] : keyspace.chunk.entries()) keyspace.chunk_named.insert(actor);
+  // The digests at the close hold the rest against what it should be.
+  if (sender.just_made && keyspace.chunk != part_of(sender.persisted, keyspace.chunk_named, true))
     return "a chunk's version isn't that of the state it was read from";
   const auto* state = const_cast<Engine&>(sender.engine).find_keyspace(sender.name);  // Only to read.
   for (const LeafView& leaf : chunk.leaves) {
@@ -182,7 +222,7 @@ Finding FrameInspector::inspect_chunk(const Chunk& chunk, Keyspace& keyspace, co
     if (sender.oracle == nullptr) continue;
     if (Finding finding = sender.oracle->check_row_name(*dot, name.leaf); !finding.empty()) return finding;
   }
-  return chunk.closing ? inspect_digests(chunk.digests, keyspace.chunk, sender) : Finding();
+  return chunk.closing ? inspect_digests(chunk.digests, sender) : Finding();
 }
 
 }  // namespace syncline::sim

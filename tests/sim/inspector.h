@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,8 +48,12 @@ class FrameInspector {
  private:
   struct Keyspace {
     std::vector<ActorId> actors;  // The sender's dictionary.
-    Version status;
-    Version chunk;
+    std::set<ActorId> named;      // The same.
+    Version status;               // What was told of these.
+    std::uint32_t statement = 0;  // The newest that told of all others by a sum...
+    std::optional<Version> rest;  // ...and what these were then; nothing if that isn't known.
+    Version chunk;                // What a pass told so far...
+    std::set<ActorId> chunk_named;  // ...of these; of all others it is what the asker has.
   };
   struct Sender {
     const Engine& engine;
@@ -60,7 +66,9 @@ class FrameInspector {
 
   Finding inspect_version(const std::vector<IndexedDot>& entries, const Keyspace& keyspace,
                           const Sender& sender, Version& version) const;
-  Finding inspect_digests(const DigestPair& digests, const Version& version, const Sender& sender) const;
+  Finding inspect_status(const Status& status, Keyspace& keyspace, const Sender& sender) const;
+  Finding inspect_rest(const Rest& rest, Keyspace& keyspace, const Sender& sender) const;
+  Finding inspect_digests(const DigestPair& digests, const Sender& sender) const;
   Finding inspect_push(const Push& push, const Keyspace& keyspace, const Sender& sender) const;
   Finding inspect_chunk(const Chunk& chunk, Keyspace& keyspace, const Sender& sender) const;
 

@@ -31,6 +31,7 @@ SessionOptions Sim::Impl::session_options(std::uint32_t r) const {
   session.relay = shape.relay;
   session.chunk_bytes = shape.chunk_bytes;
   session.push_bytes = shape.push_bytes;
+  session.actors_named = shape.actors_named;
   session.limits.frame_bytes_max = shape.frame_bytes;
   session.join_patience = std::chrono::milliseconds(2 * tick / millisecond);
   session.address = "replica-" + std::to_string(r);

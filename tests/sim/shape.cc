@@ -114,6 +114,7 @@ Shape draw_shape(Rng& rng, const SimOptions& options) {
   shape.link.window = rng.pick(std::array<std::size_t, 4>{2, 6, 6, 64});
   shape.link.bytes_per_second = rng.pick(std::array<std::uint64_t, 4>{0, 0, 20'000, 1'000'000});
   shape.join_in_place = rng.one_in(2) && defect == Defect::none;  // Defects need passes beside the state.
+  shape.actors_named = rng.pick(std::array<std::size_t, 4>{1, 2, 5, 256});
   provide_for(defect, shape);
   if (defect == Defect::none) draw_apart(shape.faults, options.seed);
   for (const auto& [fault, once_in] : options.with) shape.faults.set(fault, once_in);

@@ -25,7 +25,7 @@ struct Shape {
   std::vector<bool> in_memory;                      // Those keep no disk, and don't crash.
   bool relay, join_in_place;
   OperationLimits operations;
-  std::size_t log_bytes, early_bytes, chunk_bytes, push_bytes, frame_bytes;
+  std::size_t log_bytes, early_bytes, chunk_bytes, push_bytes, frame_bytes, actors_named;
   Micros operation_gap, commit_max;
   LinkOptions link;
   Faults faults;

@@ -49,6 +49,7 @@ struct Scope {
   unsigned leaves = 1;
   std::size_t log_bytes = 64 << 20;
   bool large_steps = false;
+  std::size_t actors_named = 256;
 };
 
 // After these a pass of a few leaves has said nothing, its first chunk, more of them.
@@ -191,7 +192,8 @@ class World {
     if (links_.size() <= pair) links_.resize(pair + 1);
     links_[pair].reset();
     const auto [a, b] = pairs[pair];
-    links_[pair] = std::make_unique<Link>(clock_, *peers_[a], *peers_[b], SessionOptions{.chunk_bytes = 1});
+    const SessionOptions options{.chunk_bytes = 1, .actors_named = scope_.actors_named};
+    links_[pair] = std::make_unique<Link>(clock_, *peers_[a], *peers_[b], options);
     links_[pair]->settle(4);  // Two greetings, two lists of keyspaces.
   }
 
@@ -247,12 +249,12 @@ unsigned depth(unsigned small, unsigned full, unsigned deep) {
 }
 
 TEST(EngineSearch, OneLeafHolds) { search("one leaf", Scope{.leaves = 1}, depth(3, 6, 7)); }
-TEST(EngineSearch, TwoLeavesHold) { search("two leaves", Scope{.leaves = 2}, depth(3, 5, 6)); }
+TEST(EngineSearch, TwoLeavesHold) { search("two leaves", Scope{.leaves = 2, .actors_named = 1}, depth(3, 5, 6)); }
 TEST(EngineSearch, WithoutALogHolds) {
-  search("one leaf, no log", Scope{.leaves = 1, .log_bytes = 0}, depth(3, 5, 7));
+  search("one leaf, no log", Scope{.leaves = 1, .log_bytes = 0, .actors_named = 1}, depth(3, 5, 7));
 }
 TEST(EngineSearch, WholeAndPartialPassesHold) {
-  search("two leaves, large steps", Scope{.leaves = 2, .large_steps = true}, depth(2, 4, 5));
+  search("two leaves, large steps", Scope{.leaves = 2, .large_steps = true, .actors_named = 1}, depth(2, 4, 5));
 }
 TEST(EngineSearch, WholeAndPartialFullPassesHold) {
   search("one leaf, large steps, no log", Scope{.leaves = 1, .log_bytes = 0, .large_steps = true},

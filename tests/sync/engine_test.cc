@@ -300,6 +300,47 @@ TEST(Engine, AfterAmnesiaItWritesUnderAFreshActor_R_ID_3) {
     EXPECT_TRUE(a->content().contains(leaf(element))) << element;
 }
 
+// ...whose first change follows what the old one wrote, though no peer has told of it yet: else somebody
+// might apply it without that.
+TEST(Engine, AfterAmnesiaTheNextChangeFollowsTheOldActor_R_ID_3) {
+  TestClock clock;
+  Peer a(1, {}, true), b(2);
+  const Dot kept = a.put(clock, {k});
+  a.persist();
+  const sim::Disk snapshot(*a.disk);
+  for (const char* element : {"m", "n"}) a.put(clock, {leaf(element)}, "before");
+  {
+    Link link(clock, a, b);
+    link.run(milliseconds(300));
+  }
+  *a.disk = sim::Disk(snapshot);
+  a.engine = *Engine::restore({.entropy = {1, 2, 3, 1}}, *a.disk, a.disk->head());
+  a.shop = *a.engine->open_keyspace("shop");
+  const Dot reused = a.put(clock, {leaf("p")}, "after");
+  ASSERT_EQ(reused, (Dot{kept.actor, kept.counter + 1}));
+  Link link(clock, a, b);
+  std::vector<Dot> followed;
+  link.operate_on(1, [](Message& message) { return !std::holds_alternative<Chunk>(message); });
+  std::vector<ActorId> named;
+  link.operate_on(0, [&](Message& message) {
+    if (const auto* status = std::get_if<Status>(&message))
+      named.insert(named.end(), status->definitions.begin(), status->definitions.end());
+    if (const auto* want = std::get_if<Want>(&message))
+      named.insert(named.end(), want->definitions.begin(), want->definitions.end());
+    const auto* push = std::get_if<Push>(&message);
+    if (push == nullptr) return true;
+    named.insert(named.end(), push->definitions.begin(), push->definitions.end());
+    for (const IndexedDot& dot : push->changes.front().dependencies)
+      followed.push_back({named.at(dot.actor), dot.counter});
+    return true;
+  });
+  link.run(milliseconds(300));
+  ASSERT_TRUE(contains(a.notices(), Notice::Kind::amnesia));
+  EXPECT_NE(a.put(clock, {k}, "fresh").actor, kept.actor);
+  link.run(milliseconds(100));
+  EXPECT_EQ(followed, std::vector<Dot>{reused});
+}
+
 TEST(Engine, LeavesOfUnknownTypesAreStoredDigestedAndForwarded) {
   TestClock clock;
   Peer a(1), b(2, {}, true), c(3);

@@ -103,6 +103,8 @@ Chunk random_chunk(Random& random, MessageBox& box, std::size_t size) {
   chunk.full = random.one_in(2);
   chunk.closing = random.one_in(2);
   if (chunk.closing) chunk.digests = random_digests(random);
+  if (chunk.closing && random.one_in(2))
+    for (std::size_t i = 1 + random.below(4); i > 0; --i) chunk.frontier.push_back(random_dot(random).actor);
   chunk.by_digests = random.one_in(3);
   if (chunk.by_digests)
     for (std::size_t i = random.below(5); i > 0; --i)
@@ -181,6 +183,11 @@ Status random_status(Random& random) {
   status.has_digests = random.one_in(2);
   if (status.has_digests) status.digests = random_digests(random);
   status.reply = random.one_in(2);
+  if (!status.has_digests) return status;
+  const auto statement = static_cast<std::uint32_t>(1 + random.below(300));
+  if (random.one_in(2)) status.rest = Rest{random_digests(random).context, statement, random.below(300) > 9 ? 4U : 0U};
+  if (random.one_in(2)) status.knows = statement;
+  status.more = random.one_in(2);
   return status;
 }
 
@@ -193,9 +200,11 @@ Cut random_cut(Random& random) {
   cut.acknowledged = random.bytes(random.below(4));
   cut.floor = random_dots(random, random.below(5));
   cut.floor_heard = random_dots(random, random.below(5));
+  cut.floor_as_status = random.one_in(2);
   if (cut.acknowledged.empty()) return cut;
   cut.met = random_dots(random, random.below(5));
   cut.heard = random_dots(random, random.below(5));
+  cut.met_as_status = random.one_in(2);
   return cut;
 }
 
@@ -286,6 +295,8 @@ class Describer {
     definitions(status.definitions);
     dots("version", status.version);
     digests(status.digests);
+    if (status.rest) add("rest", status.rest->sum.low, status.rest->sum.high, status.rest->statement, status.rest->heard);
+    add("knows", status.knows, status.more);
   }
   void operator()(const Push& push) {
     add("push", push.keyspace);
@@ -328,6 +339,7 @@ class Describer {
     definitions(chunk.definitions);
     dots("version", chunk.version);
     digests(chunk.digests);
+    for (const std::uint32_t actor : chunk.frontier) add("frontier", actor);
     for (const LeafView& leaf : chunk.leaves) {
       add("\nleaf", leaf.leaf);
       for (const IndexedLiveDot& live : leaf.dots) {
@@ -350,6 +362,7 @@ class Describer {
     dots("heard below", cut.floor_heard);
     dots("met", cut.met);
     dots("heard", cut.heard);
+    add("as status", cut.floor_as_status, cut.met_as_status);
   }
 
  private:

@@ -1,0 +1,266 @@
+// Very many actors, nearly all of them cold: what sessions say of them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sync/session.h"
+#include "tests/support/actor.h"
+#include "tests/sync/peers.h"
+
+namespace syncline {
+namespace {
+
+using std::chrono::milliseconds;
+
+// So many changes, each under an actor of its own: the store is opened anew after each, without a proof.
+void write_and_reopen(TestClock& clock, Peer& peer, int times) {
+  for (int i = 0; i < times; ++i) {
+    peer.put(clock, {leaf(std::to_string(i % 10))});
+    peer.persist();
+    peer.restart();
+  }
+}
+
+// A link that counts what is named on it.
+class CountedLink {
+ public:
+  CountedLink(TestClock& clock, Peer& a, Peer& b, std::size_t actors_named)
+      : link_(clock, a, b, SessionOptions{.actors_named = actors_named}) {
+    for (const std::size_t from : {0U, 1U})
+      link_.operate_on(from, [this](Message& message) {
+        std::visit([this](const auto& each) { count(each); }, message);
+        return true;
+      });
+  }
+  Link& operator*() { return link_; }
+  Link* operator->() { return &link_; }
+  std::size_t named() const { return named_; }
+  std::size_t statuses() const { return statuses_; }
+  // The most that a pushed change has.
+  std::size_t dependencies() const { return dependencies_; }
+  std::uint64_t bytes() {
+    return link_.session(0).metrics().bytes_out + link_.session(1).metrics().bytes_out;
+  }
+
+ private:
+  template <class Each>
+  void count(const Each& each) {
+    if constexpr (std::is_same_v<Each, Push>)
+      for (const ChangeView& change : each.changes)
+        dependencies_ = std::max(dependencies_, change.dependencies.size());
+    if constexpr (requires { each.definitions; }) named_ += each.definitions.size();
+    if constexpr (std::is_same_v<Each, Status>) ++statuses_;
+  }
+
+  Link link_;
+  std::size_t named_ = 0;
+  std::size_t statuses_ = 0;
+  std::size_t dependencies_ = 0;
+};
+
+// Two who have met, with all of a thousand actors.
+struct Pair {
+  TestClock clock;
+  Peer a{1, {}, true}, b{2, {}, true};
+
+  explicit Pair(int actors) {
+    write_and_reopen(clock, a, actors);
+    Link link(clock, a, b);
+    link.run(milliseconds(2'000));
+    expect_equal(a, b);
+    EXPECT_EQ(b.version().entries().size(), static_cast<std::size_t>(actors));
+  }
+  void meet(CountedLink& link, milliseconds time = milliseconds(1'000)) {
+    link->run(time);
+    expect_equal(a, b);
+    EXPECT_TRUE(link->session(0).in_sync());
+    EXPECT_TRUE(link->session(1).in_sync());
+  }
+};
+
+TEST(Names, ColdActorsGoByOneHash_R_AE_4) {
+  Pair pair(1'000);
+  write_and_reopen(pair.clock, pair.a, 3);
+  CountedLink link(pair.clock, pair.a, pair.b, 16);
+  pair.meet(link);
+  EXPECT_LE(link.named(), 2U * 16 + 2 * 3);
+  EXPECT_LE(link.bytes(), 4'000U);
+  EXPECT_EQ(link->session(1).metrics().passes_in, 1U);
+  EXPECT_EQ(link->session(1).metrics().full_passes_in, 0U);
+  // From here on changes are pushed as ever, and the new actor is named.
+  const std::size_t before = link.named();
+  pair.a.put(pair.clock, {leaf("later")});
+  pair.meet(link);
+  EXPECT_LE(link.named(), before + 2);
+  EXPECT_EQ(link->session(1).metrics().changes_in, 1U);
+  EXPECT_EQ(link.dependencies(), 1U);  // On what was written last, and so on all.
+}
+
+// A frontier is what two histories end in; a pass tells it.
+TEST(Names, AChangeFollowsWhatNothingElseFollows_R_AE_4) {
+  Pair pair(50);
+  pair.a.put(pair.clock, {leaf("a")});
+  pair.b.put(pair.clock, {leaf("b")});  // Concurrent: two ends.
+  {
+    CountedLink link(pair.clock, pair.a, pair.b, 4);
+    pair.meet(link);
+  }
+  Peer fresh(3, {}, true);
+  Link beside(pair.clock, fresh, pair.b);
+  beside.run(milliseconds(1'000));
+  CountedLink link(pair.clock, pair.a, fresh, 4);
+  link->run(milliseconds(1'000));
+  fresh.put(pair.clock, {leaf("c")});
+  link->run(milliseconds(1'000));
+  EXPECT_EQ(link.dependencies(), 2U);
+  pair.a.put(pair.clock, {leaf("d")});
+  link->run(milliseconds(1'000));
+  EXPECT_EQ(link.dependencies(), 2U);
+  expect_equal(pair.a, fresh);
+}
+
+TEST(Names, BothMayHaveNews) {
+  Pair pair(300);
+  write_and_reopen(pair.clock, pair.a, 5);
+  write_and_reopen(pair.clock, pair.b, 7);
+  CountedLink link(pair.clock, pair.a, pair.b, 16);
+  pair.meet(link);
+  EXPECT_LE(link.named(), 2U * 16 + 2 * 12);
+  EXPECT_EQ(link->session(0).metrics().passes_in, 1U);
+  EXPECT_EQ(link->session(1).metrics().passes_in, 1U);
+}
+
+// An old actor writes again: it was last named long ago, or never.
+TEST(Names, AColdActorThatWakesIsNamed) {
+  TestClock clock;
+  Peer a(1, {}, true), old(3, {}, true), b(2, {}, true);
+  old.put(clock, {leaf("old")});
+  {
+    Link link(clock, a, old);
+    link.run(milliseconds(2'000));
+  }
+  write_and_reopen(clock, a, 100);
+  {
+    Link link(clock, a, b);
+    link.run(milliseconds(2'000));
+  }
+  CountedLink link(clock, a, b, 4);
+  b.put(clock, {leaf("b")});  // Else nothing but ticks would be said.
+  link->run(milliseconds(1'000));
+  old.put(clock, {leaf("old")}, "again");
+  Link beside(clock, a, old);
+  beside.run(milliseconds(1'000));
+  link->run(milliseconds(1'000));
+  expect_equal(a, old);
+  expect_equal(a, b);
+  EXPECT_LE(link.named(), 40U);
+}
+
+// More differs than is named unasked, on one side or on both.
+TEST(Names, WhoStillDiffersIsToldMore) {
+  for (const int theirs : {0, 90}) {
+    Pair pair(400);
+    write_and_reopen(pair.clock, pair.a, 120);
+    write_and_reopen(pair.clock, pair.b, theirs);
+    CountedLink link(pair.clock, pair.a, pair.b, 4);
+    pair.meet(link);
+    EXPECT_LT(link.named(), 4U * 400) << theirs;
+  }
+}
+
+// After a pass of all a replica says by a hash, too, what it has now.
+TEST(Names, WhoGotAllSaysItByAHash) {
+  Pair pair(500);
+  Peer fresh(3, {}, true);
+  CountedLink beside(pair.clock, fresh, pair.b, 8);
+  beside->run(milliseconds(100));  // Nobody has told it anything yet: it has said that it has nothing.
+  const std::size_t of_pass = beside.named();
+  EXPECT_GE(of_pass, 500U);
+  pair.a.put(pair.clock, {leaf("a")});
+  CountedLink link(pair.clock, pair.a, fresh, 8);
+  link->run(milliseconds(1'000));
+  expect_equal(pair.a, fresh);
+  EXPECT_LE(link.named(), 2U * 8 + 4);
+  EXPECT_LE(beside.named(), of_pass + 2 * 8 + 4);
+}
+
+TEST(Names, APassThatWasCutGoesOnAmongColdActors) {
+  Pair pair(200);
+  std::vector<std::string> leaves;
+  for (int i = 0; i < 50; ++i) leaves.push_back(leaf("many" + std::to_string(i)));
+  pair.a.put(pair.clock, leaves, std::string(100, 'x'));
+  pair.a.persist();
+  SessionOptions options{.chunk_bytes = 500, .actors_named = 4};
+  std::uint64_t leaves_in = 0;
+  for (int cut = 0; cut < 20 && pair.a.version() != pair.b.version(); ++cut) {
+    Link link(pair.clock, pair.a, pair.b, options);
+    link.settle(14);
+    leaves_in += link.session(1).metrics().leaves_in;
+  }
+  Link link(pair.clock, pair.a, pair.b, options);
+  link.run(milliseconds(1'000));
+  leaves_in += link.session(1).metrics().leaves_in;
+  expect_equal(pair.a, pair.b);
+  EXPECT_EQ(leaves_in, 50U);  // None twice.
+}
+
+TEST(Names, WhatMembersHaveIsKnownAmongColdActors) {
+  Pair pair(200);
+  const std::vector<ActorId> members{actor(0x41), actor(0x42)};
+  pair.a.engine->set_members(MemberList(members, members[0]));
+  pair.b.engine->set_members(MemberList(members, members[1]));
+  pair.a.put(pair.clock, {leaf("a")});
+  CountedLink link(pair.clock, pair.a, pair.b, 8);
+  pair.meet(link, milliseconds(5'000));
+  EXPECT_EQ(pair.a.engine->stable_version(*pair.a.shop), pair.a.version());
+  EXPECT_EQ(pair.b.engine->stable_version(*pair.b.shop), pair.a.version());
+  EXPECT_LE(link.named(), 2U * 8 + 4);
+  // A member that comes later hears it all, and of what it lacks nothing is taken for stable there.
+  pair.a.put(pair.clock, {leaf("b")});
+  pair.meet(link, milliseconds(5'000));
+  EXPECT_EQ(pair.b.engine->stable_version(*pair.b.shop), pair.a.version());
+  EXPECT_LE(link.named(), 2U * 8 + 4);
+}
+
+// A rest that adds up to nothing we have costs names, and no more than all of them.
+TEST(Names, ALieAboutTheRestCostsNamesAndNoData_R_SEC_4) {
+  Pair pair(60);
+  pair.a.put(pair.clock, {leaf("a")});
+  CountedLink link(pair.clock, pair.a, pair.b, 4);
+  link->operate_on(0, [](Message& message) {
+    if (auto* const status = std::get_if<Status>(&message); status != nullptr && status->rest)
+      status->rest->sum.low ^= 1;
+    return true;
+  });
+  pair.meet(link, milliseconds(3'000));
+  EXPECT_LT(link.statuses(), 30U);
+}
+
+// Who is asked for a pass by somebody that it doesn't know refuses, and asks.
+TEST(Names, NoPassIsGivenToWhomOneDoesNotKnow) {
+  Pair pair(60);
+  pair.a.put(pair.clock, {leaf("a")});
+  CountedLink link(pair.clock, pair.a, pair.b, 4);
+  bool lied = false;
+  link->operate_on(0, [&](Message& message) {  // Says that it knows what it can't.
+    auto* const status = std::get_if<Status>(&message);
+    if (status != nullptr && status->has_digests && !std::exchange(lied, true)) status->knows = 1;
+    return true;
+  });
+  link->operate_on(1, [&](Message& message) {
+    if (auto* const status = std::get_if<Status>(&message); status != nullptr && status->rest && !status->more)
+      status->rest->sum.high += lied ? 0 : 1;
+    return true;
+  });
+  pair.meet(link, milliseconds(5'000));
+}
+
+}  // namespace
+}  // namespace syncline
