@@ -32,6 +32,7 @@ constexpr const char* names[] = {
     "two_connections",
     "writes_lost",
     "commit_failed",
+    "commit_lagged",
     "room_again",
     "read_failed",
     "transaction_failed",

@@ -35,6 +35,7 @@ enum class Mark : std::uint8_t {
   two_connections,      // Two machines had two.
   writes_lost,          // A crash took writes that no disk had.
   commit_failed,        // A commit failed and was undone.
+  commit_lagged,        // A machine took in a frame while a commit had a second to go.
   room_again,           // A full disk had room again, and writing went on.
   read_failed,          // A read failed in the middle of something.
   transaction_failed,   // A transaction failed and left nothing behind.

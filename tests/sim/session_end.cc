@@ -64,6 +64,8 @@ Result<void> SessionEnd::receive(std::string_view bytes) {
     const std::uint64_t waiting = engine.metrics().changes_waiting;
     if (auto handled = session_.handle_frame(sim_.time_of(host_), **frame); !handled) return handled;
     if (engine.metrics().changes_waiting > waiting) sim_.counts.marks.reach(Mark::gap_buffered);
+    if (sim_.machines[host_].commit_at > sim_.schedule.now() + second)
+      sim_.counts.marks.reach(Mark::commit_lagged);
     if (++taken_ % 16 == 0) check_acknowledged();
   }
 }
