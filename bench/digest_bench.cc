@@ -118,6 +118,7 @@ void measure(Side& a, Side& b, std::size_t items, std::size_t differing, std::st
   require(talk.sessions[1]->metrics().digest_passes_in == 1, "a digest pass did it");
   const auto naming = static_cast<double>(talk.bytes[want] + talk.bytes[ranges] + talk.bytes[sketch] +
                                           talk.bytes[more_symbols]);
+  const std::size_t round_trips = (talk.half_turns + 1) / 2;
   Record("syncline", "l3", variant, items, "name")
       .took(talk.spent)
       .ops(differing)
@@ -125,7 +126,7 @@ void measure(Side& a, Side& b, std::size_t items, std::size_t differing, std::st
       .number("leaf_bytes", static_cast<double>(talk.bytes[chunk]))
       .number("giver_cpu_ms", talk.cpu_ms[0])
       .number("asker_cpu_ms", talk.cpu_ms[1])
-      .number("round_trips", static_cast<double>((talk.half_turns + 1) / 2))
+      .number("round_trips", static_cast<double>(round_trips))
       .number("total_bytes", naming + static_cast<double>(talk.bytes[chunk]))
       .rss()
       .print();

@@ -93,7 +93,7 @@ Entries text_entries(std::size_t count) {
   return entries;
 }
 
-// The same as programs write them, 160 bytes each.
+// The same as programs write them, some 145 bytes each.
 Entries json_entries(std::size_t count) {
   constexpr const char* states[] = {"open", "paid", "packed", "delivered", "returned"};
   Mulberry32 random(4);

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "crdt/bytes.h"
-
 namespace syncline {
 namespace {
 
@@ -18,7 +16,7 @@ constexpr std::size_t body_bytes_min = 512;
 // apart from payloads, and what can't be compressed is found out early.
 constexpr std::size_t sample_bytes = 8 * 1024;
 constexpr std::size_t sample_pieces = 8;
-// Magic number and size; before these, nothing is asked of the library.
+// How each frame begins. What doesn't isn't shown to the library, which knows other formats, too.
 constexpr std::string_view magic("\x28\xb5\x2f\xfd", 4);
 
 // So much is at most left of so many bytes, or they go as they are.
@@ -53,7 +51,7 @@ std::optional<std::string> compress(std::string_view body) {
 }
 
 Result<std::string> decompress(std::string_view compressed, const WireLimits& limits) {
-  // One frame of this format and nothing else: the library would also take older ones, and several.
+  // One frame and nothing else: the library would also take several.
   if (!compressed.starts_with(magic) ||
       ZSTD_findFrameCompressedSize(compressed.data(), compressed.size()) != compressed.size())
     return failure(Errc::malformed, "compressed: not one frame");
