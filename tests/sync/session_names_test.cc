@@ -2,14 +2,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
-#include <memory>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "sync/keyspace_state.h"
 #include "sync/session.h"
 #include "tests/support/actor.h"
 #include "tests/sync/peers.h"
@@ -260,6 +265,82 @@ TEST(Names, NoPassIsGivenToWhomOneDoesNotKnow) {
     return true;
   });
   pair.meet(link, milliseconds(5'000));
+}
+
+// ---- every order of a few frames, with two writes among them ----
+
+// Two peers that share cold actors, each with one that the other lacks, and name one actor unasked.
+class Meeting {
+ public:
+  Meeting() {
+    for (int i = 0; i < 3; ++i) write(0, true);
+    Link before(clock_, peers_[0], peers_[1], options_);
+    before.run(milliseconds(200));
+    write(0, true);
+    write(1, true);
+    write(1, true);
+    link_.emplace(clock_, peers_[0], peers_[1], options_);
+    link_->settle(4);  // Two greetings, two lists of keyspaces.
+  }
+
+  // Under an actor of its own, or the one of before.
+  void write(std::size_t who, bool fresh) {
+    if (fresh) peers_[who].shop->forget_self();
+    peers_[who].put(clock_, {leaf("k")});
+  }
+  void move(std::size_t from) {
+    link_->collect(from);
+    link_->deliver(from);
+  }
+  // Nobody is believed to have what it hasn't.
+  bool holds() {
+    return peers_[0].version().includes(link_->session(1).peer_version("shop")) &&
+           peers_[1].version().includes(link_->session(0).peer_version("shop"));
+  }
+  bool ends_equal() {
+    link_->run(milliseconds(3'000));
+    return holds() && link_->session(0).in_sync() && link_->session(1).in_sync() &&
+           peers_[0].version() == peers_[1].version() &&
+           peers_[0].engine->digests(*peers_[0].shop) == peers_[1].engine->digests(*peers_[1].shop);
+  }
+
+ private:
+  SessionOptions options_{.chunk_bytes = 1, .actors_named = 1};
+  TestClock clock_;
+  std::array<Peer, 2> peers_{Peer(1), Peer(2)};
+  std::optional<Link> link_;
+};
+
+// `order` says by its bits from whom the frames come; the writes (by whom, and whether under a fresh
+// actor) go before two of them.
+void expect_meeting(unsigned order, unsigned steps, std::array<unsigned, 2> before,
+                    std::array<unsigned, 2> writes) {
+  Meeting meeting;
+  bool holds = true;
+  for (unsigned step = 0; step < steps; ++step) {
+    for (const std::size_t i : {0U, 1U})
+      if (before[i] == step) meeting.write(writes[i] & 1, (writes[i] & 2) != 0);
+    meeting.move(order >> step & 1);
+    holds = holds && meeting.holds();
+  }
+  ASSERT_TRUE(holds && meeting.ends_equal())
+      << "order " << order << " of " << steps << ", writes " << writes[0] << " before " << before[0] << ", "
+      << writes[1] << " before " << before[1];
+}
+
+TEST(NamesSearch, EveryOrderOfFramesAndWritesEndsEqual_R_AE_4) {
+  const char* const scale = std::getenv("SYNCLINE_TEST_SCALE");
+  const std::string_view wanted = scale == nullptr ? "full" : scale;
+  const unsigned steps = wanted == "small" ? 4 : wanted == "full" ? 7 : 10;
+  std::size_t runs = 0;
+  for (unsigned order = 0; order < 1U << steps; ++order)
+    for (unsigned first = 0; first < steps; ++first)
+      for (unsigned second = first; second < steps; ++second)
+        for (unsigned writes = 0; writes < 16; ++writes, ++runs) {
+          expect_meeting(order, steps, {first, second}, {writes & 3, writes >> 2});
+          if (HasFatalFailure()) return;
+        }
+  std::printf("two peers who name one actor each: %zu orders of %u frames and two writes\n", runs, steps);
 }
 
 }  // namespace
