@@ -41,14 +41,15 @@ class Counters {
   }
   void merge(const Counters& other) {
     for (std::uint32_t page = 0; page < other.pages_.size(); ++page) {
-      if (other.shares(page, *this)) continue;
+      if (other.pages_[page] == nullptr || other.shares(page, *this)) continue;
       if (page >= pages_.size() || pages_[page] == nullptr) {
         pages_.resize(std::max<std::size_t>(pages_.size(), page + std::size_t{1}));
         pages_[page] = other.pages_[page];
         continue;
       }
-      for (std::uint32_t actor = page * page_size; actor < (page + 1) * page_size; ++actor)
-        if (other[actor] > (*this)[actor]) raise(actor, other[actor]);
+      const Page& theirs = *other.pages_[page];
+      for (std::uint32_t i = 0; i < page_size; ++i)
+        if (theirs.at[i] > pages_[page]->at[i]) own_page(page * page_size).at[i] = theirs.at[i];
     }
   }
   // Lowers each counter to what both have.
@@ -76,7 +77,7 @@ class Counters {
   friend bool operator==(const Counters& a, const Counters& b) { return a.includes(b) && b.includes(a); }
 
  private:
-  static constexpr std::uint32_t page_size = 64;
+  static constexpr std::uint32_t page_size = 16;
   struct Page {
     std::array<std::uint64_t, page_size> at{};
   };

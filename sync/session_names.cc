@@ -14,8 +14,8 @@
 //     the hash never changes.
 // If the sums still differ, the difference is cold, too, as after a year away:
 // the peer asks for more names, each time four times as many, and has them
-// all at last. `NamesSearch` in tests/sync goes
-// through every order of a few frames and writes.
+// all at last. `NamesSearch` in tests/sync goes through every order of a few
+// frames and two writes.
 #include <algorithm>
 #include <utility>
 
