@@ -23,9 +23,9 @@ Error busy(const SqliteStoreOptions& options) {
 }
 
 Result<void> make_tables(Connection& connection) {
-  return connection.execute(
-      fmt::format("BEGIN IMMEDIATE; {} {} {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
-                  store_schema, store_schema_since_1, store_schema_since_2, store_application_id, store_format));
+  return connection.execute(fmt::format(
+      "BEGIN IMMEDIATE; {} {} {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT", store_schema,
+      store_schema_since_1, store_schema_since_2, store_application_id, store_format));
 }
 
 Result<void> migrate(Connection& connection, std::int64_t format) {
@@ -121,7 +121,8 @@ Result<void> SqliteStore::prepare() {
        "INSERT INTO keyspaces (hlc, writer, leaves, context, state, frontier, checksum, id, name)"
        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&update_keyspace_,
-       "UPDATE keyspaces SET hlc = ?, writer = ?, leaves = ?, context = ?, state = ?, frontier = ?, checksum = ?"
+       "UPDATE keyspaces SET hlc = ?, writer = ?, leaves = ?, context = ?, state = ?, frontier = ?, checksum "
+       "= ?"
        " WHERE id = ?"},
       {&put_actor_, "INSERT OR REPLACE INTO actors VALUES (?, ?, ?, ?, ?)"},
       {&put_quarantined_, "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)"},

@@ -27,8 +27,8 @@ class Counters {
   }
   bool contains(const IndexedDot& dot) const { return dot.counter <= (*this)[dot.actor]; }
   bool includes(const Counters& other) const {
-    return other.all_of([](std::uint32_t, std::uint64_t theirs, std::uint64_t mine) { return theirs <= mine; },
-                        *this);
+    return other.all_of(
+        [](std::uint32_t, std::uint64_t theirs, std::uint64_t mine) { return theirs <= mine; }, *this);
   }
   // Raises the actor's counter to at least `counter`.
   void raise(std::uint32_t actor, std::uint64_t counter) {
@@ -82,8 +82,12 @@ class Counters {
     std::array<std::uint64_t, page_size> at{};
   };
 
-  const Page* page_at(std::uint32_t page) const { return page < pages_.size() ? pages_[page].get() : nullptr; }
-  bool shares(std::uint32_t page, const Counters& other) const { return page_at(page) == other.page_at(page); }
+  const Page* page_at(std::uint32_t page) const {
+    return page < pages_.size() ? pages_[page].get() : nullptr;
+  }
+  bool shares(std::uint32_t page, const Counters& other) const {
+    return page_at(page) == other.page_at(page);
+  }
   Page& own_page(std::uint32_t actor) {
     const std::uint32_t page = actor / page_size;
     if (page >= pages_.size()) pages_.resize(page + std::size_t{1});
@@ -99,7 +103,8 @@ class Counters {
       if (pages_[page] == nullptr || shares(page, other)) continue;
       const Page* const theirs = other.page_at(page);
       for (std::uint32_t i = 0; i < page_size; ++i)
-        if (!fn(page * page_size + i, pages_[page]->at[i], theirs == nullptr ? 0 : theirs->at[i])) return false;
+        if (!fn(page * page_size + i, pages_[page]->at[i], theirs == nullptr ? 0 : theirs->at[i]))
+          return false;
     }
     return true;
   }

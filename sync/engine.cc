@@ -552,9 +552,9 @@ std::vector<std::string> Engine::lost_leaves(const KeyspaceState& keyspace) cons
 
 std::optional<Record> Engine::poll_record() {
   Impl& impl = *impl_;
-  const bool anything = !impl.dropped.empty() ||
-                        std::any_of(impl.keyspaces.begin(), impl.keyspaces.end(),
-                                    [](const auto& each) { return each.second->has_record(); });
+  const bool anything =
+      !impl.dropped.empty() || std::any_of(impl.keyspaces.begin(), impl.keyspaces.end(),
+                                           [](const auto& each) { return each.second->has_record(); });
   if (!anything) return std::nullopt;  // Asked after each event.
   Record record;
   record.sequence = impl.sequence + 1;

@@ -604,7 +604,8 @@ Result<void> KeyspaceState::merge_absent(Merging& merging) {
 
 Result<void> KeyspaceState::check_digests(const StagedPass& pass) const {
   Digest context = digests.context;  // Ours, but for what differs.
-  for (const auto& [from, to] : {std::pair(&version, &pass.version()), std::pair(&pass.version(), &version)}) {
+  for (const auto& [from, to] :
+       {std::pair(&version, &pass.version()), std::pair(&pass.version(), &version)}) {
     for (const auto& [actor, counter] : to->since(*from)) {
       const Digest greater = hash_entry(actors[actor], counter);
       const Digest less = (*from)[actor] > 0 ? hash_entry(actors[actor], (*from)[actor]) : Digest{};
@@ -689,8 +690,13 @@ void KeyspaceState::log_pass(const StagedPass& pass, const Counters& before) {
 // ---- persistence ----
 
 KeyspaceState::Snapshot KeyspaceState::snapshot() const {
-  return {version,    digests,     log.end(), actors.size(),
-          frontier(), leaf_count_, joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
+  return {version,
+          digests,
+          log.end(),
+          actors.size(),
+          frontier(),
+          leaf_count_,
+          joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
 }
 
 std::vector<std::uint32_t> KeyspaceState::latest_actors(std::size_t count) const {

@@ -296,7 +296,8 @@ bool RecentLog::is_older(const std::vector<LogEntry>& entries) const {
     last[entry.actor] = entry.last();
   }
   for (std::size_t actor = 0; actor < actors_.size(); ++actor)
-    if (actors_[actor] != nullptr && (*this)[actors_[actor]->numbers.front()].first <= last[actor]) return false;
+    if (actors_[actor] != nullptr && (*this)[actors_[actor]->numbers.front()].first <= last[actor])
+      return false;
   return true;
 }
 

@@ -54,6 +54,9 @@ void Session::Impl::put_floors(Shared& each, const Acknowledgements& known, Cut&
   const std::vector<IndexedDot> met = known.is_open() ? known.met.since(known.floor) : floor;
   cut.floor_as_status = is_shorter_as_status(each, known.floor, floor.size());
   cut.met_as_status = known.is_open() && is_shorter_as_status(each, known.met, met.size());
+  // The peer may have heard of news by other ways; whoever is left without a name has none.
+  if (cut.floor_as_status || cut.met_as_status)
+    name_differing(each, each.state->persisted_version(), each.status_sent);
   if (cut.floor_as_status) name_differing(each, known.floor, each.status_sent);
   if (cut.met_as_status) name_differing(each, known.met, each.status_sent);
   if (!cut.floor_as_status) cut.floor = named(each, floor);

@@ -25,18 +25,18 @@ struct Session::Impl {
     std::uint32_t mine = 0;  // Its place in our list and in the peer's.
     std::uint32_t theirs = 0;
     // Who is named, and what a hash tells of the others: session_names.cc.
-    Dictionary names;                   // Named by us...
-    bool told = false;                  // ...and something was told of all others, too...
-    Rest rest;                          // ...this, by the newest statement...
-    std::size_t rest_count = 0;         // ...of so many; 0 if nothing is left to be told so.
-    std::uint32_t peer_knows = 0;       // The newest statement that the peer knows all by.
-    std::size_t names_wanted = 0;       // So many are named unasked.
-    bool more_asked = false;            // The next status is to name more.
-    Dictionary peer_names;              // Named by the peer.
-    std::uint32_t peer_statement = 0;   // Its newest statement...
-    std::uint32_t said_knows = 0;       // ...and the newest that we said we know all by.
-    bool whole = true;                  // Nothing of what it told by a rest is unknown.
-    bool more_due = false;              // The next status asks for more names.
+    Dictionary names;                  // Named by us...
+    bool told = false;                 // ...and something was told of all others, too...
+    Rest rest;                         // ...this, by the newest statement...
+    std::size_t rest_count = 0;        // ...of so many; 0 if nothing is left to be told so.
+    std::uint32_t peer_knows = 0;      // The newest statement that the peer knows all by.
+    std::size_t names_wanted = 0;      // So many are named unasked.
+    bool more_asked = false;           // The next status is to name more.
+    Dictionary peer_names;             // Named by the peer.
+    std::uint32_t peer_statement = 0;  // Its newest statement...
+    std::uint32_t said_knows = 0;      // ...and the newest that we said we know all by.
+    bool whole = true;                 // Nothing of what it told by a rest is unknown.
+    bool more_due = false;             // The next status asks for more names.
 
     bool known = false;                      // The peer's version is known, at least once.
     Counters peer_version;                   // What the peer said it has on disk.
@@ -65,17 +65,17 @@ struct Session::Impl {
     std::uint32_t outbound_id = 0;
     std::uint32_t outbound_number = 0;
     Millis outbound_progress{};  // Of the last that came for it.
-    Counters outbound_asked;    // What the peer had when it asked...
-    Counters outbound_version;  // ...and the version that chunks have told.
+    Counters outbound_asked;     // What the peer had when it asked...
+    Counters outbound_version;   // ...and the version that chunks have told.
 
     std::uint32_t want_id = 0;  // Of the pass we receive, if state->inbound is ours.
     std::uint32_t chunk_number = 0;
     bool want_due = false;
-    bool full_next = false;  // The next pass must be a full one.
-    bool anew_next = false;  // In place: the peer couldn't go on where a pass was cut.
+    bool full_next = false;        // The next pass must be a full one.
+    bool anew_next = false;        // In place: the peer couldn't go on where a pass was cut.
     unsigned digest_failures = 0;  // Digest passes in a row that missed something.
     std::uint64_t salt = 0;        // Of the pass asked for.
-    Counters chunk_version;  // What its chunks have told.
+    Counters chunk_version;        // What its chunks have told.
 
     Acknowledgements peer_cut;   // What the peer's cuts told...
     bool cut_waits = false;      // ...and it isn't taken in yet: it goes by another list than ours.
@@ -84,8 +84,8 @@ struct Session::Impl {
     std::uint64_t cut_members = 0;
     std::uint64_t cut_sent = 0;  // The list of the last cut that we sent...
     Counters cut_floor;          // ...and the floor that it told.
-    Millis cut_due{0};     // Not before...
-    bool cut_now = false;  // ...but as soon as there is room.
+    Millis cut_due{0};           // Not before...
+    bool cut_now = false;        // ...but as soon as there is room.
   };
 
   Impl(Engine& engine, SessionOptions options, Time now);

@@ -153,7 +153,8 @@ void Session::Impl::hear_rest(Shared& each, const Status& status) {
     each.whole = true;
     return;
   }
-  if (std::exchange(each.peer_statement, status.rest->statement) != status.rest->statement) each.whole = false;
+  if (std::exchange(each.peer_statement, status.rest->statement) != status.rest->statement)
+    each.whole = false;
   each.whole = each.whole || learn_rest(each, status.rest->sum);
   if (each.whole) {
     each.status_due = each.status_due || each.said_knows != each.peer_statement;
@@ -167,9 +168,8 @@ void Session::Impl::hear_rest(Shared& each, const Status& status) {
 // Whether we owe the peer names.
 bool Session::Impl::has_names_to_say(const Shared& each) const {
   const auto news = each.state->persisted_version().since(each.status_sent);
-  return !each.told || std::any_of(news.begin(), news.end(), [&](const IndexedDot& entry) {
-    return !each.names.has(entry.actor);
-  });
+  return !each.told || std::any_of(news.begin(), news.end(),
+                                   [&](const IndexedDot& entry) { return !each.names.has(entry.actor); });
 }
 
 // Whether both have said all names that they owe each other: what differs then is in the rest.

@@ -43,13 +43,13 @@ struct StagedPass {
   const void* owner = nullptr;           // The session that receives it.
   std::chrono::milliseconds progress{};  // Monotonic time of the last chunk, or of the Want.
 
-  bool full = false;          // All leaves: absence counts.
-  bool repair = false;        // Versions are distrusted: never removes.
-  bool mends = false;         // Asked for to mend lost leaves.
-  bool in_place = false;      // Its chunks go into the keyspace's leaves (sync/joining.h), none is kept here.
-  bool resumes = false;       // In place: goes on where the one before was cut.
-  Counters asked;             // The receiver's version when it asked.
-  bool by_digests = false;    // Asked for as a digest pass.
+  bool full = false;        // All leaves: absence counts.
+  bool repair = false;      // Versions are distrusted: never removes.
+  bool mends = false;       // Asked for to mend lost leaves.
+  bool in_place = false;    // Its chunks go into the keyspace's leaves (sync/joining.h), none is kept here.
+  bool resumes = false;     // In place: goes on where the one before was cut.
+  Counters asked;           // The receiver's version when it asked.
+  bool by_digests = false;  // Asked for as a digest pass.
   // Of a digest pass, from when our sketch was made. Not stored: such a pass begins anew.
   std::shared_ptr<PassBasis> basis;
   Counters base, start;       // What the present round names; see Resume.
@@ -57,7 +57,7 @@ struct StagedPass {
   std::vector<StagedChunk> chunks;
   std::size_t bytes = 0;
   bool closed = false;
-  DigestPair digests;  // The sender's at the closing chunk...
+  DigestPair digests;                   // The sender's at the closing chunk...
   std::vector<std::uint32_t> frontier;  // ...and its frontier; nothing if it didn't tell.
 
   // Appends a chunk and moves base and start along.

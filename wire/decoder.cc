@@ -214,7 +214,8 @@ struct Decoder::State {
     auto plain = decompress(body, limits);
     if (!plain) return tl::unexpected(plain.error());
     whole.body = std::move(*plain);
-    return take_chunk(whole.body, Budget::of_compressed(body.size(), limits), frontier, chunk, whole, streams, limits);
+    return take_chunk(whole.body, Budget::of_compressed(body.size(), limits), frontier, chunk, whole, streams,
+                      limits);
   }
 
   Result<void> take(schema::Refuse::Reader root, Refuse& refuse) const {

@@ -112,7 +112,7 @@ struct Tick {
 struct Rest {
   Digest sum;
   std::uint32_t statement = 0;  // 1, 2, 3... of this sender on this connection.
-  std::uint32_t heard = 0;      // So many names of the receiver's came, and are named in turn where it matters.
+  std::uint32_t heard = 0;  // So many names of the receiver's came, and are named in turn where it matters.
   friend bool operator==(const Rest&, const Rest&) = default;
 };
 
@@ -207,15 +207,15 @@ struct Chunk {
   std::uint32_t pass = 0;
   std::uint32_t number = 0;  // 0, 1, 2... within the pass, from where it was resumed.
   std::vector<ActorId> definitions;
-  std::vector<IndexedDot>
-      version;  // Entries that changed since the previous chunk of this pass; in chunk 0 all that
-                // the sender named. What it hasn't named is as in the Want.
+  std::vector<IndexedDot> version;  // Entries that changed since the previous chunk of this pass; in chunk 0
+                                    // all that the sender has named so far. What it hasn't named is as in
+                                    // the Want.
   bool new_round =
       false;             // This chunk begins a round: base is the previous round's start, start this version.
   bool full = false;     // The pass's first round has all leaves: absence between them counts.
   bool closing = false;  // Completes the pass; the receiver commits.
-  bool by_digests = false;       // Of a digest pass.
-  DigestPair digests;            // Of the state read by the closing chunk; zero elsewhere.
+  bool by_digests = false;  // Of a digest pass.
+  DigestPair digests;       // Of the state read by the closing chunk; zero elsewhere.
   // There, too: the actors whose last change no other change of that state follows. Nothing if they are
   // too many.
   std::vector<std::uint32_t> frontier;

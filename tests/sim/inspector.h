@@ -47,12 +47,12 @@ class FrameInspector {
 
  private:
   struct Keyspace {
-    std::vector<ActorId> actors;  // The sender's dictionary.
-    std::set<ActorId> named;      // The same.
-    Version status;               // What was told of these.
-    std::uint32_t statement = 0;  // The newest that told of all others by a sum...
-    std::optional<Version> rest;  // ...and what these were then; nothing if that isn't known.
-    Version chunk;                // What a pass told so far...
+    std::vector<ActorId> actors;    // The sender's dictionary.
+    std::set<ActorId> named;        // The same.
+    Version status;                 // What was told of these.
+    std::uint32_t statement = 0;    // The newest that told of all others by a sum...
+    std::optional<Version> rest;    // ...and what these were then; nothing if that isn't known.
+    Version chunk;                  // What a pass told so far...
     std::set<ActorId> chunk_named;  // ...of these; of all others it is what the asker has.
   };
   struct Sender {

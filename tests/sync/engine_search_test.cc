@@ -249,12 +249,15 @@ unsigned depth(unsigned small, unsigned full, unsigned deep) {
 }
 
 TEST(EngineSearch, OneLeafHolds) { search("one leaf", Scope{.leaves = 1}, depth(3, 6, 7)); }
-TEST(EngineSearch, TwoLeavesHold) { search("two leaves", Scope{.leaves = 2, .actors_named = 1}, depth(3, 5, 6)); }
+TEST(EngineSearch, TwoLeavesHold) {
+  search("two leaves", Scope{.leaves = 2, .actors_named = 1}, depth(3, 5, 6));
+}
 TEST(EngineSearch, WithoutALogHolds) {
   search("one leaf, no log", Scope{.leaves = 1, .log_bytes = 0, .actors_named = 1}, depth(3, 5, 7));
 }
 TEST(EngineSearch, WholeAndPartialPassesHold) {
-  search("two leaves, large steps", Scope{.leaves = 2, .large_steps = true, .actors_named = 1}, depth(2, 4, 5));
+  search("two leaves, large steps", Scope{.leaves = 2, .large_steps = true, .actors_named = 1},
+         depth(2, 4, 5));
 }
 TEST(EngineSearch, WholeAndPartialFullPassesHold) {
   search("one leaf, large steps, no log", Scope{.leaves = 1, .log_bytes = 0, .large_steps = true},

@@ -185,7 +185,8 @@ Status random_status(Random& random) {
   status.reply = random.one_in(2);
   if (!status.has_digests) return status;
   const auto statement = static_cast<std::uint32_t>(1 + random.below(300));
-  if (random.one_in(2)) status.rest = Rest{random_digests(random).context, statement, random.below(300) > 9 ? 4U : 0U};
+  if (random.one_in(2))
+    status.rest = Rest{random_digests(random).context, statement, random.below(300) > 9 ? 4U : 0U};
   if (random.one_in(2)) status.knows = statement;
   status.more = random.one_in(2);
   return status;
@@ -295,7 +296,8 @@ class Describer {
     definitions(status.definitions);
     dots("version", status.version);
     digests(status.digests);
-    if (status.rest) add("rest", status.rest->sum.low, status.rest->sum.high, status.rest->statement, status.rest->heard);
+    if (status.rest)
+      add("rest", status.rest->sum.low, status.rest->sum.high, status.rest->statement, status.rest->heard);
     add("knows", status.knows, status.more);
   }
   void operator()(const Push& push) {
