@@ -99,7 +99,7 @@ void Session::Impl::begin_statement(Shared& each) {
   }
   each.status_sent = std::move(sent);
   each.told = true;
-  each.names_wanted = options.actors_named;
+  each.names_wanted = std::max<std::size_t>(options.actors_named, 1);  // More are so many times as many.
   name_latest(each);
 }
 
