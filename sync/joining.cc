@@ -154,6 +154,7 @@ Result<void> KeyspaceState::close_joining(const DigestPair& told,
   }
   const std::unique_ptr<Joining> joined = std::move(joining_);
   take_version(joined->version, their_frontier);
+  ++passes_;
   stage_for_record({}, true);
   dirty_ = true;
   if (in_memory()) remember_pair();

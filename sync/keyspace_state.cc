@@ -482,6 +482,7 @@ KeyspaceState::Snapshot KeyspaceState::snapshot() const {
   return {version,
           digests,
           log.end(),
+          passes_,
           actors.size(),
           frontier(),
           leaf_count_,

@@ -195,6 +195,10 @@ class KeyspaceState {
   // indices. After opening a store those whose first dots came last. O(actors).
   std::vector<std::uint32_t> latest_actors(std::size_t count) const;
   std::uint64_t persisted_log_end() const { return in_memory() ? log.end() : persisted_.log_end; }
+  // Grows with each pass that was merged or joined: what it brought isn't in the log to be pushed.
+  std::uint64_t passes() const { return passes_; }
+  // The same of what is on disk.
+  std::uint64_t persisted_passes() const { return in_memory() ? passes_ : persisted_.passes; }
   // The pair that this replica had persisted at that context digest, of the last 64.
   std::optional<DigestPair> persisted_pair_at(const Digest& context) const;
 
@@ -234,6 +238,7 @@ class KeyspaceState {
     Counters version;
     DigestPair digests;
     std::uint64_t log_end = 0;
+    std::uint64_t passes = 0;
     std::uint32_t actor_count = 0;
     std::vector<std::uint32_t> frontier;
     std::size_t leaf_count = 0;
@@ -312,6 +317,7 @@ class KeyspaceState {
   LeafSource* source_;
   LeafTable table_;  // All leaves, or the overlay: epoch (8 bytes) and value, empty for erased.
   std::size_t leaf_count_ = 0;
+  std::uint64_t passes_ = 0;
 
   std::unique_ptr<Joining> joining_;
 

@@ -189,6 +189,7 @@ Result<KeyspaceState::Merged> KeyspaceState::merge_pass(const StagedPass& pass) 
   log_pass(pass, before);
   take_version(pass.version(), pass.frontier);
   if (pass.repair && merging.changed) ++repairs;
+  ++passes_;
   dirty_ = true;
   if (in_memory()) {
     remember_pair();

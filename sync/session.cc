@@ -103,14 +103,26 @@ void Session::Impl::send_tick(Time now) {
   tick_due = now.monotonic + options.tick_interval;
 }
 
+// What passes brought isn't pushed. Once it is on disk, who gave it is told that it is here, and who lacks
+// it that there is news: at the next tick would be a tick for each machine of a row.
+void Session::Impl::note_passes(Shared& each, Time now) {
+  const std::uint64_t on_disk = each.state->persisted_passes();
+  if (std::exchange(each.passes_seen, on_disk) == on_disk) return;
+  const bool has_ours = each.pass_came != 0 && each.pass_came <= on_disk;
+  if (has_ours) each.pass_came = 0;
+  if (has_ours && each.peer_digests) compare(each, now);
+  const bool is_news = each.known && !each.peer_version.includes(each.state->persisted_version());
+  each.status_due = each.status_due || has_ours || is_news;
+}
+
 // A due status, or acknowledgements alone. False if there was nothing to tell.
 bool Session::Impl::send_status(Shared& each, Time now) {
   const Counters& persisted = each.state->persisted_version();
-  const bool whole = each.status_due && persisted.includes(each.status_after);
-  if (!whole && !each.ack_now && !(each.ack_due && *each.ack_due <= now.monotonic)) return false;
+  note_passes(each, now);
+  if (!each.status_due && !each.ack_now && !(each.ack_due && *each.ack_due <= now.monotonic)) return false;
   Status status;
   status.keyspace = each.mine;
-  if (whole) {
+  if (each.status_due) {
     choose_names(each);
     status.version = persisted.since(each.status_sent);
     status.has_digests = true;

@@ -48,7 +48,8 @@ struct Session::Impl {
     std::optional<DigestPair> status_pair;  // The newest pair told.
     bool status_due = false;
     bool status_asks = false;               // The due status asks for one back.
-    Counters status_after;                  // It waits until this is on disk.
+    std::uint64_t passes_seen = 0;          // So many of the keyspace's passes on disk were noted...
+    std::uint64_t pass_came = 0;            // ...and from that one on they hold what this peer's brought.
     std::vector<std::uint32_t> ack_actors;  // Whose changes are to be acknowledged...
     std::optional<Millis> ack_due;          // ...and when...
     bool ack_now = false;                   // ...or as soon as there is room.
@@ -122,6 +123,7 @@ struct Session::Impl {
 
   Digest tick_hash() const;
   void send_tick(Time now);
+  void note_passes(Shared& each, Time now);
   bool send_status(Shared& each, Time now);
   bool send_push(Shared& each);
   bool send_want(Shared& each, Time now);

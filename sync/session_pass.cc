@@ -215,11 +215,9 @@ void Session::Impl::note_pass(Shared& each, const Counters& version, const Diges
   each.state->parked.reset();
   learn(each, version);
   each.whole = true;  // What the peer changes later it tells by name.
-  each.status_after = each.state->version;
+  each.pass_came = each.state->passes();
   each.peer_digests = digests;
   each.known = true;
-  each.status_due = true;
-  compare(each, now);
   evaluate(each, now);
 }
 

@@ -86,6 +86,7 @@ void Session::Impl::match_keyspaces() {
     fresh->mine = static_cast<std::uint32_t>(mine - my_names.begin());
     fresh->theirs = theirs;
     fresh->push_cursor = state->persisted_log_end();
+    fresh->passes_seen = state->persisted_passes();
     if (first_tick_sent) fresh->status_due = fresh->status_asks = true;  // Too late for the first tick.
     shared.push_back(std::move(fresh));
   }

@@ -307,6 +307,33 @@ TEST_P(GoneBehindTheFirstRound, ALeafIsMergedOnce_R_AE_2) {
 
 INSTANTIATE_TEST_SUITE_P(OnDisk, GoneBehindTheFirstRound, testing::Bool());
 
+// ---- News that came by a pass ---------------------------------------------------------------
+
+// B and C share what they have; A comes to B with more than pushes can bring. From there it goes on to C
+// with no tick between: each machine of a row used to wait for one of its own (seed 105000373 of the soak).
+class NewsOfAPass : public testing::TestWithParam<bool> {};
+
+TEST_P(NewsOfAPass, GoOnAtOnce_R_AE_3) {
+  TestClock clock;
+  Peer a(1), b(2, {}, GetParam()), c(3, {}, GetParam());
+  Link bc(clock, b, c);
+  b.put(clock, {k});
+  bc.run(milliseconds(1'100));
+  ASSERT_TRUE(bc.session(0).in_sync() && bc.session(1).in_sync());
+  const std::uint64_t ticks = bc.session(1).metrics().ticks_equal + bc.session(1).metrics().ticks_unequal;
+  a.put(clock, {m});
+  Link ab(clock, a, b);
+  ab.settle();
+  ASSERT_EQ(ab.session(1).metrics().passes_in, 1U);
+  EXPECT_TRUE(ab.session(1).in_sync());  // It has compared what it took: nobody need tell it.
+  bc.run(milliseconds(250));             // What pushes may bring isn't asked for earlier.
+  EXPECT_EQ(c.content(), b.content());
+  EXPECT_TRUE(bc.session(0).in_sync() && bc.session(1).in_sync());
+  EXPECT_EQ(bc.session(1).metrics().ticks_equal + bc.session(1).metrics().ticks_unequal, ticks);
+}
+
+INSTANTIATE_TEST_SUITE_P(OnDisk, NewsOfAPass, testing::Bool());
+
 // ---- The register's loser (counterexample 6) ------------------------------------------------
 
 TEST(RegistersLoser, StaysUntilItIsRemoved) {

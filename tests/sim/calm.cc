@@ -11,14 +11,7 @@ namespace syncline::sim {
 namespace {
 
 constexpr Micros look_every = 50 * millisecond;
-// Ten ticks (R-AE-3). Where two frames take up to 200 ms, a pass over each link of a row of machines takes
-// more than its share of these: a tick more for each. So do the names that are asked for in several rounds,
-// where sessions name few unasked.
-Micros agreement_within(const Shape& shape) {
-  const bool narrow = shape.link.window == 2 && shape.link.latency_max == 200 * millisecond;
-  const bool names_few = shape.actors_named < 256 && shape.link.latency_max == 200 * millisecond;
-  return (10 + (narrow || names_few ? shape.replicas - 1 : 0)) * tick;
-}
+constexpr Micros agreement_within = 10 * tick;  // R-AE-3.
 // Where lies were believed, or dots used twice: repairs are asked for with growing pauses.
 constexpr Micros loose_agreement_within = 120 * tick;
 
@@ -124,7 +117,7 @@ std::string Sim::Impl::describe_disagreement(const std::vector<bool>& away) {
 
 bool Sim::Impl::wait_for_agreement(const std::vector<bool>& away, bool everything) {
   const Micros began = schedule.now();
-  const Micros within = shape.is_loose() ? loose_agreement_within : agreement_within(shape);
+  const Micros within = shape.is_loose() ? loose_agreement_within : agreement_within;
   Micros look = began;
   while (!violation && schedule.now() < began + within && schedule.step()) {
     if (schedule.now() < look) continue;
