@@ -225,6 +225,20 @@ void print_w5(const Records& records, Table& table) {
               of("bytes_op"), 194.4, Better::lower, "{:.0f}");
 }
 
+// Anti-entropy.
+void print_w6(const Records& records, Table& table) {
+  table.value("W6: a tick between equal peers, each way, B", {"w6", "idle"}, of("bytes_op"), 48, Better::lower,
+              "{:.1f}");
+  table.value("W6: naming a missing change, runs of 50 by 100 writers, B", {"w6", "name_runs"}, of("bytes_op"),
+              0.1, Better::lower, "{:.3f}");
+  if (const auto anew = records.measure({"w6", "name_runs_connect"}, of("bytes_op")))
+    table.plain("W6: the same over a new connection", fmt::format("{:.3f}", *anew));
+  table.value("W6: a pass of 1,000 fresh changes, over raw", {"w6", "fresh_pass"}, of("over_raw_ratio"), 1.06,
+              Better::lower, "{:.3f}");
+  table.value("W6: left by a million pairs of add and remove, B", {"w6", "pairs"}, of("bytes"), 1'024,
+              Better::lower, "{:.0f}");
+}
+
 void print_table(const Records& records) {
   Table table(records);
   const auto in_millions = [](const nlohmann::json& record) { return rate(record) / 1e6; };
@@ -255,6 +269,7 @@ void print_table(const Records& records) {
       "W4: MB sent", total, [](const nlohmann::json& record) { return field(record, "bytes") / 1e6; }, 5.59,
       Better::lower);
   print_w5(records, table);
+  print_w6(records, table);
   table.value("Two nodes over loopback, of a raw echo's rate", {"net", "ratio"}, of("ratio"), 0.2,
               Better::higher);
   table.summary();

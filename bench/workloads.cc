@@ -47,6 +47,7 @@ constexpr Command commands[] = {
     {"w5", 1'000'000, run_w5},
     {"w5-registers", 1'000'000, run_w5_registers},
     {"w5-memory", 1'000'000, run_w5_memory},
+    {"w6", 1'000'000, run_w6},
 };
 
 int usage() {

@@ -32,4 +32,8 @@ void run_w5(std::size_t n);
 void run_w5_registers(std::size_t n);
 void run_w5_memory(std::size_t n);
 
+// Bytes: ticks between equal peers, naming what is missing, a pass of fresh changes, and what n pairs of
+// adding and removing one element leave.
+void run_w6(std::size_t n);
+
 }  // namespace syncline::bench

@@ -44,6 +44,7 @@ IndexedDot Session::Impl::named(Shared& each, const IndexedDot& dot) {
 
 std::vector<IndexedDot> Session::Impl::named(Shared& each, std::vector<IndexedDot> entries) {
   for (IndexedDot& entry : entries) entry = named(each, entry);
+  std::sort(entries.begin(), entries.end());
   return entries;
 }
 

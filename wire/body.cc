@@ -10,6 +10,8 @@ namespace {
 // Digits at the end of every leaf key, left out on the wire.
 constexpr std::size_t leaf_end_bytes = 2;
 
+constexpr std::size_t version_columns_min = 8;  // Of fewer entries pairs are shorter.
+
 void put_u64(std::string& out, std::uint64_t value) {
   const std::uint64_t little = column::little_endian(value);
   out.append(reinterpret_cast<const char*>(&little), sizeof little);  // Bytes as characters.
@@ -186,26 +188,41 @@ Result<void> take_definitions(ByteReader& in, std::vector<ActorId>& definitions,
 
 void put_version(std::string& out, const std::vector<IndexedDot>& version) {
   put_varint(out, version.size());
-  for (const IndexedDot& entry : version) {
-    put_varint(out, entry.actor);
-    put_varint(out, entry.counter);
+  if (version.size() < version_columns_min) {
+    for (const IndexedDot& entry : version) {
+      put_varint(out, entry.actor);
+      put_varint(out, entry.counter);
+    }
+    return;
   }
+  ColumnMemory memory;
+  Column actors(memory.get());
+  actors.reserve(version.size());
+  for (const IndexedDot& entry : version) actors.push_back(entry.actor);
+  put_sequence(out, actors, ColumnForm::compact);
+  for (const IndexedDot& entry : version) put_varint(out, entry.counter);
 }
 
 Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, const WireLimits& limits) {
   const auto count = in.varint();
   if (!count) return failure(Errc::malformed, "version: no count");
   if (*count > limits.actors_max) return failure(Errc::limit, "version: too many entries");
-  if (*count * 2 > in.left()) return failure(Errc::malformed, "version: cut short");
+  if (*count > in.left()) return failure(Errc::malformed, "version: cut short");  // A byte a counter at least.
   version.resize(static_cast<std::size_t>(*count));
-  for (IndexedDot& entry : version) {
-    const auto actor = in.varint();
+  ColumnMemory memory;
+  Column actors(memory.get());
+  if (version.size() >= version_columns_min) {
+    actors.resize(version.size());
+    if (!take_sequence(in, actors)) return failure(Errc::malformed, "version: actors");
+  }
+  for (std::size_t i = 0; i < version.size(); ++i) {
+    const std::optional<std::uint64_t> actor = actors.empty() ? in.varint() : actors[i];
     const auto counter = in.varint();
     if (!actor || !counter) return failure(Errc::malformed, "version: cut short");
     const auto index = to_index(*actor, "version");
     if (!index) return tl::unexpected(index.error());
     if (!is_counter(*counter)) return failure(Errc::malformed, "version: counter out of range");
-    entry = {*index, *counter};
+    version[i] = {*index, *counter};
   }
   return {};
 }

@@ -108,6 +108,14 @@ TEST(Codec, DecodesWhatWasCompressed) {
   EXPECT_GT(smaller, 10U);
 }
 
+// A byte for a counter, and next to none for an actor.
+TEST(Codec, AVersionOfManyWritersIsSmall) {
+  Status status;
+  for (std::uint32_t actor = 0; actor < 100; ++actor) status.version.push_back({actor, 51});
+  Encoder encoder;
+  EXPECT_LE(encoder.encode(status).front().size(), 140U);
+}
+
 // What acknowledging costs while one of up to eight members writes.
 TEST(Codec, ACutOfOneBusyWriterIsSmall) {
   Encoder encoder;

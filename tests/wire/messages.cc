@@ -98,7 +98,7 @@ Chunk random_chunk(Random& random, MessageBox& box, std::size_t size) {
   chunk.pass = static_cast<std::uint32_t>(random.skewed());
   chunk.number = static_cast<std::uint32_t>(random.skewed());
   chunk.definitions = random_actors(random, random.below(4));
-  chunk.version = random_dots(random, random.below(5));
+  chunk.version = random_dots(random, random.below(12));
   chunk.new_round = random.one_in(2);
   chunk.full = random.one_in(2);
   chunk.closing = random.one_in(2);
@@ -154,7 +154,7 @@ Want random_want(Random& random) {
   Want want;
   want.keyspace = static_cast<std::uint32_t>(random.below(3));
   want.definitions = random_actors(random, random.below(4));
-  want.version = random_dots(random, random.below(5));
+  want.version = random_dots(random, random.below(12));
   want.pass = static_cast<std::uint32_t>(random.skewed());
   want.full = random.one_in(2);
   want.has_resume = random.one_in(2);
@@ -179,7 +179,7 @@ Status random_status(Random& random) {
   Status status;
   status.keyspace = static_cast<std::uint32_t>(random.below(3));
   status.definitions = random_actors(random, random.below(4));
-  status.version = random_dots(random, random.below(5));
+  status.version = random_dots(random, random.below(12));
   status.has_digests = random.one_in(2);
   if (status.has_digests) status.digests = random_digests(random);
   status.reply = random.one_in(2);
