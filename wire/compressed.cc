@@ -2,8 +2,9 @@
 
 #include <zstd.h>
 
-#include <algorithm>
 #include <cstddef>
+#include <memory>
+#include <new>
 
 namespace syncline {
 namespace {
@@ -18,6 +19,20 @@ constexpr std::size_t sample_bytes = 8 * 1024;
 constexpr std::size_t sample_pieces = 8;
 // How each frame begins. What doesn't isn't shown to the library, which knows other formats, too.
 constexpr std::string_view magic("\x28\xb5\x2f\xfd", 4);
+
+// Of this thread, for all its sessions: making one asks the processor what it can do, which in a virtual
+// machine takes longer than a small chunk.
+template <class Context, Context* (*create)(), std::size_t (*release)(Context*)>
+Context* context() {
+  struct Release {
+    void operator()(Context* made) const { release(made); }
+  };
+  thread_local const std::unique_ptr<Context, Release> one(create());
+  if (one == nullptr) throw std::bad_alloc();
+  return one.get();
+}
+ZSTD_CCtx* compressor() { return context<ZSTD_CCtx, ZSTD_createCCtx, ZSTD_freeCCtx>(); }
+ZSTD_DCtx* decompressor() { return context<ZSTD_DCtx, ZSTD_createDCtx, ZSTD_freeDCtx>(); }
 
 // So much is at most left of so many bytes, or they go as they are.
 constexpr std::size_t worth_it(std::size_t bytes) { return bytes - bytes / 8; }
@@ -34,7 +49,8 @@ std::string sample_of(std::string_view body) {
 // In at most `bytes_max`, or nothing.
 std::optional<std::string> compress_into(std::size_t bytes_max, std::string_view body) {
   std::string out(bytes_max, '\0');
-  const std::size_t bytes = ZSTD_compress(out.data(), out.size(), body.data(), body.size(), level);
+  const std::size_t bytes =
+      ZSTD_compressCCtx(compressor(), out.data(), out.size(), body.data(), body.size(), level);
   if (ZSTD_isError(bytes) != 0) return std::nullopt;  // It didn't fit.
   out.resize(bytes);
   return out;
@@ -61,7 +77,8 @@ Result<std::string> decompress(std::string_view compressed, const WireLimits& li
   if (claimed > limits.message_bytes_max || claimed > compressed.size() * limits.body_bytes_per_byte_max)
     return failure(Errc::limit, "compressed: turns into too much");
   std::string body(static_cast<std::size_t>(claimed), '\0');
-  const std::size_t bytes = ZSTD_decompress(body.data(), body.size(), compressed.data(), compressed.size());
+  const std::size_t bytes =
+      ZSTD_decompressDCtx(decompressor(), body.data(), body.size(), compressed.data(), compressed.size());
   if (ZSTD_isError(bytes) != 0 || bytes != body.size())
     return failure(Errc::malformed, "compressed: can't be read, or isn't of its size");
   return body;
