@@ -304,6 +304,48 @@ TEST(Names, ALieAboutKnowingCostsNoData_R_SEC_4) {
   EXPECT_GE(lies, 1U);
 }
 
+// A pass to somebody of whom not all is known would call removed what it has, or leave out what it lacks: it
+// is refused, and given once the rest is known.
+TEST(Names, AWantBeforeAllIsKnownIsRefused) {
+  TestClock clock;
+  Peer a(1);
+  a.put(clock, {leaf("a")});
+  const SessionOptions options{.node = a.node};
+  Session session(*a.engine, options, clock.now);
+  Encoder stranger;
+  Decoder heard;
+  heard.accept_all();
+  // What the session answers with: how often each, by the places of the variant.
+  const auto say = [&](const Message& message) {
+    std::vector<std::size_t> answers(std::variant_size_v<Message>);
+    for (const std::string& frame : stranger.encode(message))
+      EXPECT_TRUE(session.handle_frame(clock.now, frame).has_value());
+    while (const auto frame = session.poll_frame(clock.now)) {
+      const auto decoded = heard.decode(*frame);
+      EXPECT_TRUE(decoded && *decoded);
+      ++answers[(*decoded)->message.index()];
+    }
+    return answers;
+  };
+  const std::size_t refuse = Message(Refuse()).index();
+  const std::size_t chunk = Message(Chunk()).index();
+  Hello hello;
+  hello.cluster = options.cluster;
+  hello.node[3] = 77;
+  say(hello);
+  say(Keyspaces{{"shop"}});
+  Status status{.has_digests = true, .digests = {{1, 2}, {3, 4}}, .rest = Rest{{5, 6}, 1, 0}};
+  say(status);
+  auto answers = say(Want{.pass = 1});
+  EXPECT_EQ(answers[refuse], 1U);
+  EXPECT_EQ(answers[chunk], 0U);
+  status.rest.reset();  // All that it has is named by now: nothing.
+  say(status);
+  answers = say(Want{.pass = 2});
+  EXPECT_EQ(answers[refuse], 0U);
+  EXPECT_EQ(answers[chunk], 1U);
+}
+
 // Nobody named unasked is one, so that asking for more ends.
 TEST(Names, NoneUnaskedIsOne) {
   Pair pair(20);
