@@ -186,8 +186,11 @@ bool Session::Impl::send_push(Shared& each) {
 
 bool Session::Impl::send_want(Shared& each, Time now) {
   if (!each.want_due) return false;
-  if (owns_inbound(each) && (!peer_knows_all(each) || has_much_news(each))) {
-    each.status_due = each.status_due || has_much_news(each);
+  // Chunks may have named the last of a rest that the peer didn't know: it hears first that none is left.
+  const bool rest_is_over = each.rest_told && each.rest_count == 0 && each.peer_knows != each.rest.statement;
+  const bool must_tell = rest_is_over || has_much_news(each);
+  if (owns_inbound(each) && (must_tell || !peer_knows_all(each))) {
+    each.status_due = each.status_due || must_tell;
     return false;
   }
   each.want_due = false;

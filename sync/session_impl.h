@@ -29,6 +29,7 @@ struct Session::Impl {
     bool told = false;                 // ...and something was told of all others, too...
     Rest rest;                         // ...this, by the newest statement...
     std::size_t rest_count = 0;        // ...of so many; 0 if nothing is left to be told so.
+    bool rest_told = false;            // The last status with digests told one.
     std::uint32_t peer_knows = 0;      // The newest statement that the peer knows all by.
     std::size_t names_wanted = 0;      // So many are named unasked.
     bool more_asked = false;           // The next status is to name more.

@@ -127,6 +127,7 @@ void Session::Impl::choose_names(Shared& each) {
 void Session::Impl::put_rest(Shared& each, Status& status) {
   each.rest.heard = each.peer_names.size();
   if (!peer_knows_all(each)) status.rest = each.rest;
+  each.rest_told = status.rest.has_value();
   if (each.whole && std::exchange(each.said_knows, each.peer_statement) != each.peer_statement)
     status.knows = each.peer_statement;
   status.more = std::exchange(each.more_due, false);

@@ -12,9 +12,10 @@ constexpr Micros for_ever = std::numeric_limits<Micros>::max() / 4;
 constexpr Micros resend_first = 200 * millisecond;
 constexpr Micros resend_last = 10 * second;
 constexpr Micros tail_max = 60 * second;
-// A healthy link has room for many frames, as a socket has: or a pass in many
-// small frames would measure the link and not who sends it.
-constexpr std::size_t window_in_calm = 256;
+// A healthy link has room for many frames and for many bytes, as a socket has: or a
+// pass in many small frames would measure the link and not who sends it.
+constexpr std::size_t frames_in_calm = 256;
+constexpr std::size_t bytes_in_calm = 256 * 1024;
 
 }  // namespace
 
@@ -116,6 +117,7 @@ void Network::cut(std::uint32_t c) {
   for (Side& side : connection.sides) {
     side.end.reset();
     side.flights.clear();
+    side.bytes = 0;
   }
   redial(connection.link);
 }
@@ -175,8 +177,11 @@ void Network::pump(std::uint32_t host) {
 void Network::pump_side(std::uint32_t c, std::uint32_t s) {
   Side& side = connections_[c].sides[s];
   if (!side.end || wait(connections_[c].hosts[s], connections_[c].hosts[s]) > 0) return;
-  const std::size_t window = calm_ ? std::max(options_.window, window_in_calm) : options_.window;
-  while (side.flights.size() < window) {
+  const auto has_room = [&] {
+    const std::size_t frames = side.flights.size();
+    return frames < options_.window || (calm_ && (frames < frames_in_calm || side.bytes < bytes_in_calm));
+  };
+  while (has_room()) {
     auto frame = side.end->send();
     if (!frame) break;
     send(c, s, std::move(*frame));
@@ -228,6 +233,7 @@ void Network::send(std::uint32_t c, std::uint32_t s, std::string frame) {
     side.busy_until += frame.size() * second / options_.bytes_per_second;
   const Micros earliest = side.flights.empty() ? now : side.flights.back().at;
   const Micros at = std::max(earliest, side.busy_until + delay);
+  side.bytes += frame.size();
   side.flights.push_back(Flight{at, std::move(frame)});
   const Place place{c, s, connection.epoch};
   schedule_.after(at - now, [this, place] { deliver(place); });
@@ -260,6 +266,7 @@ void Network::deliver(const Place& place) {
   Side& receiver = connection->sides[1 - place.side];
   std::string bytes = std::move(sender.flights.front().bytes);
   sender.flights.pop_front();
+  sender.bytes -= bytes.size();
   if (!receiver.end) return pump_side(place.connection, place.side);  // Nobody hears it.
   if (dice_.strikes(Fault::cut)) {
     cut(place.connection);

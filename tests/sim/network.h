@@ -116,7 +116,8 @@ class Network {
   };
   struct Side {
     std::unique_ptr<End> end;    // None at the dead side of a half-open connection.
-    std::deque<Flight> flights;  // To the other side.
+    std::deque<Flight> flights;  // To the other side...
+    std::size_t bytes = 0;       // ...of so many bytes.
     bool damaged = false;        // Of what this side sent some arrived altered.
     Micros busy_until = 0;       // The link takes its bytes up to then.
     Micros timer = 0;
