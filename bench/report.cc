@@ -227,10 +227,10 @@ void print_w5(const Records& records, Table& table) {
 
 // Anti-entropy.
 void print_w6(const Records& records, Table& table) {
-  table.value("W6: a tick between equal peers, each way, B", {"w6", "idle"}, of("bytes_op"), 48, Better::lower,
-              "{:.1f}");
-  table.value("W6: naming a missing change, runs of 50 by 100 writers, B", {"w6", "name_runs"}, of("bytes_op"),
-              0.1, Better::lower, "{:.3f}");
+  table.value("W6: a tick between equal peers, each way, B", {"w6", "idle"}, of("bytes_op"), 48,
+              Better::lower, "{:.1f}");
+  table.value("W6: naming a missing change, runs of 50 by 100 writers, B", {"w6", "name_runs"},
+              of("bytes_op"), 0.1, Better::lower, "{:.3f}");
   if (const auto anew = records.measure({"w6", "name_runs_connect"}, of("bytes_op")))
     table.plain("W6: the same over a new connection", fmt::format("{:.3f}", *anew));
   table.value("W6: a pass of 1,000 fresh changes, over raw", {"w6", "fresh_pass"}, of("over_raw_ratio"), 1.06,

@@ -149,7 +149,10 @@ void run_pairs(std::size_t n) {
   const double before = allocated_bytes();
   for (std::size_t i = 0; i < n; ++i) pair();
   const double left = allocated_bytes() - before;
-  Record("syncline", "w6", "OrSet", n, "pairs").number("ops", static_cast<double>(n)).number("bytes", left).print();
+  Record("syncline", "w6", "OrSet", n, "pairs")
+      .number("ops", static_cast<double>(n))
+      .number("bytes", left)
+      .print();
 }
 
 }  // namespace

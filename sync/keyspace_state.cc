@@ -479,14 +479,10 @@ Result<std::size_t> KeyspaceState::take_early(EarlyChanges::iterator& it) {
 // ---- persistence ----
 
 KeyspaceState::Snapshot KeyspaceState::snapshot() const {
-  return {version,
-          digests,
-          log.end(),
-          passes_,
-          actors.size(),
-          frontier(),
-          leaf_count_,
-          joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
+  return {version,       digests,
+          log.end(),     passes_,
+          actors.size(), frontier(),
+          leaf_count_,   joining_ ? std::make_shared<const Joining>(*joining_) : nullptr};
 }
 
 std::vector<std::uint32_t> KeyspaceState::latest_actors(std::size_t count) const {

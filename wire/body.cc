@@ -207,7 +207,8 @@ Result<void> take_version(ByteReader& in, std::vector<IndexedDot>& version, cons
   const auto count = in.varint();
   if (!count) return failure(Errc::malformed, "version: no count");
   if (*count > limits.actors_max) return failure(Errc::limit, "version: too many entries");
-  if (*count > in.left()) return failure(Errc::malformed, "version: cut short");  // A byte a counter at least.
+  if (*count > in.left())
+    return failure(Errc::malformed, "version: cut short");  // A byte a counter at least.
   version.resize(static_cast<std::size_t>(*count));
   ColumnMemory memory;
   Column actors(memory.get());

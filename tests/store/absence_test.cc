@@ -104,10 +104,10 @@ TEST_P(Absence, EndsWithNothingLostAndNothingResurrected_R_GC_1_R_ID_3_R_ID_4) {
   EXPECT_EQ(errors, std::vector<std::string>());  // No dot was used twice, for one.
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ways, Absence,
-    testing::Combine(testing::Values(Back::as_it_was, Back::from_an_older_snapshot, Back::as_two_copies),
-                     testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(Ways, Absence,
+                         testing::Combine(testing::Values(Back::as_it_was, Back::from_an_older_snapshot,
+                                                          Back::as_two_copies),
+                                          testing::Bool()));
 
 }  // namespace
 }  // namespace syncline

@@ -124,9 +124,8 @@ bool Rules::push(State& state, unsigned r, unsigned row) const {
   if (options_.broken != Broken::no_causal_order && options_.broken != Broken::removed_counts_as_seen &&
       without(first.past, to.version) != 0)
     return false;
-  const bool somebody_can = std::any_of(state.at.begin(), state.at.end(), [&](const Replica& at) {
-    return without(change, at.logged) == 0;
-  });
+  const bool somebody_can = std::any_of(state.at.begin(), state.at.end(),
+                                        [&](const Replica& at) { return without(change, at.logged) == 0; });
   if (!somebody_can) return false;
   to.live = dropping_losers(state, static_cast<Rows>(without(to.live, removed) | payloads));
   to.version |= change;
@@ -152,8 +151,7 @@ void Rules::begin(State& state, unsigned r, unsigned from, bool full) const {
 void Rules::chunk(State& state, unsigned r) const {
   Replica& to = state.at[r];
   Pass& pass = to.inbound;
-  const auto leaf =
-      static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(pass.named & ~pass.staged)));
+  const auto leaf = static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(pass.named & ~pass.staged)));
   if (to.is_joining()) return read_in_place(state, to, leaf);
   const Rows here = state.rows_of_leaf(leaf);
   read(state, pass, leaf, here);
@@ -242,8 +240,7 @@ bool Rules::close_digests(State& state, unsigned r) const {
   const Rows since = without(source.version, pass.start);
   if (!may_name(source, since)) return false;
   for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
-    if ((named_by(state, source, since) >> leaf & 1) != 0)
-      read(state, pass, leaf, state.rows_of_leaf(leaf));
+    if ((named_by(state, source, since) >> leaf & 1) != 0) read(state, pass, leaf, state.rows_of_leaf(leaf));
   Rows mirrored = pass.basis;  // What the sender has, if nothing was missed.
   for (unsigned leaf = 0; leaf < options_.leaves; ++leaf)
     if ((pass.staged >> leaf & 1) != 0)

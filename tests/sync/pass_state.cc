@@ -48,8 +48,7 @@ Hash128 hash_as(const State& state, const Naming& naming) {
       const Row& row = state.rows[actor * rows_per_actor + counter];
       if (row.last == 0) break;
       take(named(row.removed) | named(row.past) << 16 | std::uint64_t{row.leaf} << 32 |
-           std::uint64_t{row.payload} << 36 | std::uint64_t{row.first} << 40 |
-           std::uint64_t{row.last} << 48);
+           std::uint64_t{row.payload} << 36 | std::uint64_t{row.first} << 40 | std::uint64_t{row.last} << 48);
     }
     const Replica& replica = state.at[actor];
     const Pass& pass = replica.inbound;
@@ -61,8 +60,8 @@ Hash128 hash_as(const State& state, const Naming& naming) {
            named(replica.was) << 32 | std::uint64_t{1} << 62);
     if (pass.source == no_source) continue;
     take(std::uint64_t{naming.new_name[pass.source]} | std::uint64_t{pass.running} << 8 |
-         std::uint64_t{pass.full} << 16 | std::uint64_t{pass.named} << 24 |
-         std::uint64_t{pass.staged} << 32 | std::uint64_t{pass.in_place} << 40 | std::uint64_t{1} << 63);
+         std::uint64_t{pass.full} << 16 | std::uint64_t{pass.named} << 24 | std::uint64_t{pass.staged} << 32 |
+         std::uint64_t{pass.in_place} << 40 | std::uint64_t{1} << 63);
     take(named(pass.live[0]) | named(pass.live[1]) << 16 | named(pass.version[0]) << 32 |
          named(pass.version[1]) << 48);
     if (pass.sketch != 0)

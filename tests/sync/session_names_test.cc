@@ -348,9 +348,9 @@ TEST(Names, AWantBeforeAllIsKnownIsRefused) {
   EXPECT_EQ(answers[chunk], 1U);
 }
 
-// A hub between two others, all with actors of their own: whoever asks for a pass has told all by then. Chunks
-// that named the last of a rest used to be taken for that, though they don't say what is here of these actors;
-// the Want was refused, and the next one came a tick later (seed 205003418 of the soak).
+// A hub between two others, all with actors of their own: whoever asks for a pass has told all by then.
+// Chunks that named the last of a rest used to be taken for that, though they don't say what is here of these
+// actors; the Want was refused, and the next one came a tick later (seed 205003418 of the soak).
 TEST(Names, NobodyAsksBeforeItHasToldAll) {
   std::size_t refusals = 0;
   for (std::uint64_t seed = 1; seed <= scaled(300); ++seed) {
