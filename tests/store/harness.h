@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,19 +22,20 @@ namespace syncline {
 
 using namespace std::chrono_literals;
 
-// A clock that moves when told.
+// A clock that moves when told, by one thread; any may read it.
 class TestClock {
  public:
   std::function<Time()> reader() const {
-    return [now = now_] { return *now; };
+    return [passed = passed_] {
+      const std::chrono::milliseconds since(passed->load());
+      return Time{1h + since, std::chrono::hours(24 * 365 * 50) + since};
+    };
   }
-  void advance(std::chrono::milliseconds by) {
-    now_->monotonic += by;
-    now_->wall += by;
-  }
+  void advance(std::chrono::milliseconds by) { *passed_ += by.count(); }
 
  private:
-  std::shared_ptr<Time> now_ = std::make_shared<Time>(Time{1h, std::chrono::hours(24 * 365 * 50)});
+  using Count = std::atomic<std::chrono::milliseconds::rep>;
+  std::shared_ptr<Count> passed_ = std::make_shared<Count>(0);
 };
 
 // A replica in memory whose ids come from `seed`.
