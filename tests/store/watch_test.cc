@@ -518,19 +518,26 @@ TEST_F(WatchTest, CommitsWaitWhileTooManyEventsWait_R_RES_1) {
   Replica small = open_replica(clock, 2, options);
   Keyspace keyspace = small.keyspace("k");
   std::promise<void> heard;
+  std::atomic<bool> returned = false;
+  bool returned_early = false;
   std::atomic<std::size_t> told = 0;
   const auto sub = keyspace.watch("", [&](const EventBatch& batch) {
     if ((told += batch.events.size()) > 1) return;
     heard.set_value();
     while (keyspace.version().size() < 41) std::this_thread::yield();
+    for (int i = 0; i < 1'000 && !returned; ++i)
+      std::this_thread::yield();  // A commit that won't wait has time.
+    returned_early = returned;
   });
   std::thread teller([&] { must(keyspace.update([](auto& tx) { tx.reg("r").set(1); })); });
   heard.get_future().wait();
   must(keyspace.update([](auto& tx) {
     for (int i = 0; i < 40; ++i) tx.set("s").insert(i);
   }));
-  EXPECT_EQ(told, 41U) << "more than 10 events wait, besides those that are being told";
+  returned = true;
   teller.join();
+  EXPECT_FALSE(returned_early) << "more than 10 events wait, besides those that are being told";
+  EXPECT_EQ(told, 41U);
 }
 
 TEST_F(WatchTest, EndingAWatchWaitsForItToReturn) {
