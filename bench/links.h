@@ -1,6 +1,7 @@
 // Two replicas and the links between them, without a network: frames are handed over in memory.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,7 @@ inline Replica open_replica(const ManualClock& clock, const EngineOptions& engin
 struct Traffic {
   std::uint64_t frames = 0;
   std::uint64_t bytes = 0;
+  std::array<std::uint64_t, 128> bytes_of_type{};  // By type of frame, docs/protocol.md.
   Elapsed sending;
   Elapsed receiving;
 };
@@ -55,6 +57,8 @@ inline bool pass_frame(Replica::Link& from, Replica::Link& to, Traffic& traffic)
   if (!frame) return false;
   ++traffic.frames;
   traffic.bytes += frame->size();
+  traffic.bytes_of_type[static_cast<unsigned char>((*frame)[3]) % traffic.bytes_of_type.size()] +=
+      frame->size();
   const Stopwatch receiving;
   const auto received = to.receive(*frame);
   traffic.receiving += receiving.elapsed();
@@ -94,6 +98,10 @@ class LinkPair {
   }
 
   const Traffic& to_b() const { return to_b_; }
+  // Of both directions.
+  std::uint64_t bytes_of_type(std::size_t type) const {
+    return to_a_.bytes_of_type[type] + to_b_.bytes_of_type[type];
+  }
   std::uint64_t bytes() const { return to_a_.bytes + to_b_.bytes; }
   std::uint64_t passes() const { return a_->metrics().passes_in + b_->metrics().passes_in; }
   std::uint64_t frames() const { return to_a_.frames + to_b_.frames; }

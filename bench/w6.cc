@@ -1,6 +1,5 @@
 // W6: what it costs to be equal, and to name and fill a gap. Bytes, the same on every machine.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -21,25 +20,7 @@ constexpr std::size_t run_length = 50;
 constexpr std::size_t fresh_changes = 1'000;
 
 // As frames have it, docs/protocol.md.
-enum FrameType : std::size_t { status = 4, want = 6, chunk = 7, types = 128 };
-
-// What two links say to each other until neither has anything to say, by type of frame.
-std::array<std::uint64_t, types> bytes_by_type(Replica::Link& a, Replica::Link& b) {
-  std::array<std::uint64_t, types> bytes{};
-  const auto pass = [&](Replica::Link& from, Replica::Link& to) {
-    const std::optional<std::string> frame = from.send();
-    if (!frame) return false;
-    bytes[static_cast<unsigned char>((*frame)[3]) % types] += frame->size();
-    require(to.receive(*frame).has_value(), "a frame is taken");
-    return true;
-  };
-  for (bool going = true; going;) {
-    const bool from_a = pass(a, b);
-    const bool from_b = pass(b, a);
-    going = from_a || from_b;
-  }
-  return bytes;
-}
+enum FrameType : std::size_t { status = 4, want = 6, chunk = 7 };
 
 class Cluster {
  public:
@@ -69,15 +50,23 @@ class Cluster {
   void name_runs(const char* phase, bool anew) {
     write_all(run_length);
     if (anew) link_.emplace(hub_, reader_, clock_);
-    const auto told = bytes_by_type(link_->a(), link_->b());
-    clock_.advance(std::chrono::milliseconds(250));  // What pushes may bring isn't asked for earlier.
-    link_->b().run();
-    const auto asked = bytes_by_type(link_->a(), link_->b());
-    require(told[chunk] + asked[chunk] > 0, "a pass brings them");
+    const std::uint64_t passes = link_->passes();
+    const auto named = [&] { return link_->bytes_of_type(status) + link_->bytes_of_type(want); };
+    const std::uint64_t before = named();
+    link_->exchange();
+    std::uint64_t naming = named() - before;
+    if (link_->passes() == passes) {                   // At first contact it is asked for at once.
+      clock_.advance(std::chrono::milliseconds(250));  // What pushes may bring isn't asked for earlier.
+      link_->b().run();
+      const std::uint64_t wants = link_->bytes_of_type(want);
+      link_->exchange();
+      naming += link_->bytes_of_type(want) - wants;
+    }
+    require(link_->passes() > passes, "a pass brings them");
     link_->sync();
     Record("syncline", "w6", "PnCounter", writers * run_length, phase)
         .ops(writers * run_length)
-        .bytes(static_cast<double>(told[status] + told[want] + asked[want]))
+        .bytes(static_cast<double>(naming))
         .print();
   }
 
@@ -124,12 +113,13 @@ void run_fresh_pass() {
   for (std::size_t i = 0; i < fresh_changes; ++i)
     home.write(1, [&](Update& tx, std::size_t) { tx.map("m").set(keys[i], Blob{values[i]}); });
   LinkPair link(home.replica(), reader, home.clock());
-  const auto bytes = bytes_by_type(link.a(), link.b());
+  link.exchange();
+  const auto bytes = static_cast<double>(link.bytes_of_type(chunk));
   constexpr double raw = fresh_changes * (key_chars + value_bytes);
   Record("syncline", "w6", "LwwMap", fresh_changes, "fresh_pass")
       .ops(fresh_changes)
-      .bytes(static_cast<double>(bytes[chunk]))
-      .number("over_raw_ratio", static_cast<double>(bytes[chunk]) / raw)
+      .bytes(bytes)
+      .number("over_raw_ratio", bytes / raw)
       .print();
 }
 
